@@ -1,0 +1,1 @@
+"""A small agent: a bounded tool loop over a client."""

@@ -1,0 +1,1 @@
+"""Counting, fitting and compacting conversations. Nothing here sends, sleeps or reads a clock."""

@@ -1,0 +1,175 @@
+"""The port of a provider: what a codec and its server's side must be able to do, without any IO.
+
+A codec turns a `Request` into an `HTTPRequest`, bytes into events, and a failed response into a `ModelError`. The same
+bytes in any chunking give the same events and the same error. Where endpoints that share a wire differ, the difference
+is data: a `Dialect` from the catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from holdfast.errors import ModelError
+from holdfast.events import Event
+from holdfast.request import Request
+from holdfast.response import Response
+
+Headers: TypeAlias = Mapping[str, str]
+"""HTTP headers with lower-case names."""
+
+
+class HTTPRequest(Struct, frozen=True, kw_only=True):
+    """One HTTP request. A codec's `url` is a path (with query) that the endpoint's base URL is put before."""
+
+    url: str
+    body: bytes = b""
+    method: str = "POST"
+    headers: Headers = {}
+    connect_timeout: float | None = None
+
+
+Prefill: TypeAlias = Literal["none", "assistant", "prefix_flag", "continue_final_message"]
+"""How an endpoint continues a half-finished answer: not at all; from a last assistant message; from one marked
+`"prefix": true` (Mistral, DeepSeek beta); from one with `continue_final_message` (vLLM, SGLang)."""
+
+
+class Dialect(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """How one endpoint speaks its wire. Data, never code; the catalog has one for each endpoint."""
+
+    provider: str = ""
+    prefill: Prefill = "none"
+    prefill_models: tuple[str, ...] | None = None
+    """Beginnings of the names of the models that take a prefill; None: all of them."""
+    may_omit_finish: bool = False
+    """Whether a stream without a finish reason is complete once its terminator (`[DONE]`) has come."""
+    max_tokens_field: str = "max_tokens"
+    system_role: Literal["system", "developer", "user"] = "system"
+    """The role that instructions are given; `"user"` where a model takes no other."""
+    one_system_message: bool = False
+    alternating_roles: bool = False
+    stream_usage: bool = True
+    """Whether `stream_options.include_usage` is understood."""
+    json_schema: bool = True
+    json_mode: bool = True
+    strict_tools: bool = True
+    tool_choice: bool = True
+    parallel_tool_calls: bool = True
+    images: bool = True
+    names: bool = True
+    """Whether a user message may carry a name."""
+    reasoning_effort: bool = True
+    reasoning_field: str | None = None
+    """The field in which thinking goes back in the next turn; None: it is dropped."""
+    think_tags: bool = False
+    """Whether thinking may come as `<think>` text."""
+    tool_id_pattern: str | None = None
+    """A regular expression that a tool call's id must match in full; others are rewritten."""
+    api_version: str | None = None
+    deployments: bool = False
+    """Azure's older surface: `/openai/deployments/{model}/chat/completions?api-version=...`."""
+    vertex: bool = False
+    """Google's Vertex surface, whose paths name project, location and publisher."""
+    options: Mapping[str, Any] = {}
+    """Fields laid under every encoded body."""
+
+
+class Decoder(Protocol):
+    """Reads one response. Feed it bytes as they come, then close it once at the end of the body."""
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """The events that these bytes complete; raises a `ModelError` after those that came before the failure."""
+        ...
+
+    def close(self) -> Iterator[Event]:
+        """The last events; raises `StreamInterruptedError` or `InvalidResponseError` if the answer is not whole."""
+        ...
+
+
+class Codec(Protocol):
+    """One provider's wire, without IO. Made as `SomeCodec(dialect)`."""
+
+    name: str
+    dialect: Dialect
+
+    def encode(self, request: Request, model: str) -> HTTPRequest:
+        """The HTTP request for `request`; raises `InvalidRequestError` for what this wire cannot carry."""
+        ...
+
+    def decoder(self, request: Request, model: str, headers: Headers) -> Decoder:
+        """A decoder for the body of a response with status 2xx and these headers."""
+        ...
+
+    def error(
+        self, status: int, headers: Headers, body: bytes, *, model: str | None = None, now: float | None = None
+    ) -> ModelError:
+        """The typed error of a response with any other status; `now` is the time in seconds since 1970, for dates."""
+        ...
+
+
+class HTTPReply(Struct, frozen=True, kw_only=True):
+    """A whole HTTP response."""
+
+    status: int = 200
+    headers: Headers = {}
+    body: bytes = b""
+
+
+class ServedRequest(Struct, frozen=True, kw_only=True):
+    """What came to a server: the model that was asked for, and the request (which says whether to stream)."""
+
+    model: str
+    request: Request
+
+
+class StreamWriter(Protocol):
+    """Writes one streamed response, event by event."""
+
+    headers: Headers
+
+    def feed(self, event: Event) -> bytes:
+        """The bytes that tell of this event; may be empty."""
+        ...
+
+    def error(self, error: ModelError) -> bytes:
+        """The bytes that tell, inside the stream, that it failed."""
+        ...
+
+    def close(self) -> bytes:
+        """The bytes that end the stream."""
+        ...
+
+
+class Service(Protocol):
+    """The server's side of a wire: reads requests, writes responses, streams and errors."""
+
+    name: str
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether a request with this path (no query) is one of this wire's."""
+        ...
+
+    def read(self, path: str, headers: Headers, body: bytes) -> ServedRequest:
+        """The request in our values; raises `InvalidRequestError` when it cannot be read."""
+        ...
+
+    def write(self, response: Response, served: ServedRequest) -> HTTPReply:
+        """A whole response."""
+        ...
+
+    def writer(self, served: ServedRequest) -> StreamWriter:
+        """A writer for a streamed response."""
+        ...
+
+    def error(self, error: ModelError) -> HTTPReply:
+        """A failed response, in the provider's own form."""
+        ...
+
+
+def decode_all(decoder: Decoder, chunks: Iterable[bytes]) -> Iterator[Event]:
+    """All events of a body that is given in chunks."""
+    for chunk in chunks:
+        yield from decoder.feed(chunk)
+    yield from decoder.close()

@@ -1,0 +1,1 @@
+"""Gemini generateContent, for AI Studio and Vertex."""

@@ -1,0 +1,1 @@
+"""The thin shell: the only code that sends, sleeps and reads the clock."""
