@@ -1,0 +1,6 @@
+"""What tests of code that calls models need: a clock they own, a model that plays scripts, conformance checks."""
+
+from holdfast.testing.fake_clock import FakeClock
+from holdfast.testing.scripted import Pause, ScriptedModel, ScriptExhaustedError
+
+__all__ = ["FakeClock", "Pause", "ScriptExhaustedError", "ScriptedModel"]
