@@ -8,7 +8,7 @@ is data: a `Dialect` from the catalog.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
@@ -106,6 +106,39 @@ class Codec(Protocol):
         self, status: int, headers: Headers, body: bytes, *, model: str | None = None, now: float | None = None
     ) -> ModelError:
         """The typed error of a response with any other status; `now` is the time in seconds since 1970, for dates."""
+        ...
+
+
+class Checkpoint(Struct, frozen=True):
+    """Where a broken answer can be taken up again natively: its id, and the number of the last event that was read.
+
+    `after` is None when no event was read: the answer can then only be asked for as a whole.
+    """
+
+    response_id: str
+    after: int | None = None
+
+
+@runtime_checkable
+class ResumableDecoder(Decoder, Protocol):
+    """A decoder that can go on with the body of another response, so that nothing is generated twice."""
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """From where to resume; None when this answer cannot be resumed, or is over."""
+        ...
+
+    def reconnect(self) -> None:
+        """Forget the half-read event: what is fed next is the body of the answer to `codec.resume(checkpoint)`."""
+        ...
+
+
+@runtime_checkable
+class ResumableCodec(Codec, Protocol):
+    """A codec of a wire that keeps an answer while it is generated. Its decoders are `ResumableDecoder`s."""
+
+    def resume(self, checkpoint: Checkpoint) -> HTTPRequest:
+        """The request for the rest of the answer."""
         ...
 
 
