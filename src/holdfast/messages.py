@@ -1,8 +1,8 @@
 """Messages and their parts: what is said to a model and what it says back.
 
     Message            content
-    SystemMessage      str | Text, CachePoint ...
-    UserMessage        str | Text, Image, Document, Audio, CachePoint ...
+    SystemMessage      str | Text, CachePoint, Opaque ...
+    UserMessage        str | Text, Image, Document, Audio, CachePoint, Opaque ...
     AssistantMessage   str | Text, Thinking, ToolCall, Image, Audio, Document, Opaque ...
     ToolMessage        ToolResult ...
 
@@ -96,11 +96,18 @@ class ToolCall(Struct, frozen=True, tag="tool_call", omit_defaults=True):
             raise InvalidResponseError(message, raw=self.arguments) from error
 
 
+class Opaque(Struct, frozen=True, tag="opaque"):
+    """An item that only its own wire understands (a built-in tool's call, a search result): kept and sent back."""
+
+    origin: str
+    data: Any
+
+
 class ToolResult(Struct, frozen=True, tag="tool_result", omit_defaults=True):
     """What a tool gave back for the call `call_id`; `max_tokens` limits how much of it is sent."""
 
     call_id: str
-    content: str | tuple[Text | Image | Document, ...] = ""
+    content: str | tuple[Text | Image | Document | Opaque, ...] = ""
     name: str | None = None
     is_error: bool = False
     max_tokens: int | None = None
@@ -114,21 +121,14 @@ class ToolResult(Struct, frozen=True, tag="tool_result", omit_defaults=True):
         return _text_of(self.content)
 
 
-class Opaque(Struct, frozen=True, tag="opaque"):
-    """An item that only its own wire understands (a built-in tool's call, a compaction item): kept and sent back."""
-
-    origin: str
-    data: Any
-
-
 class CachePoint(Struct, frozen=True, tag="cache_point", omit_defaults=True):
     """Everything up to here may be cached by a provider that is told so (`ttl` such as `"5m"`, `"1h"`)."""
 
     ttl: str | None = None
 
 
-SystemPart: TypeAlias = Text | CachePoint
-UserPart: TypeAlias = Text | Image | Document | Audio | CachePoint
+SystemPart: TypeAlias = Text | CachePoint | Opaque
+UserPart: TypeAlias = Text | Image | Document | Audio | CachePoint | Opaque
 AssistantPart: TypeAlias = Text | Thinking | ToolCall | Image | Audio | Document | Opaque | CachePoint
 Part: TypeAlias = Text | Image | Document | Audio | Thinking | ToolCall | ToolResult | Opaque | CachePoint
 
