@@ -22,13 +22,17 @@ Headers: TypeAlias = Mapping[str, str]
 
 
 class HTTPRequest(Struct, frozen=True, kw_only=True):
-    """One HTTP request. A codec's `url` is a path (with query) that the endpoint's base URL is put before."""
+    """One HTTP request. A codec's `url` is a path (with query) that the endpoint's base URL is put before.
+
+    `notes` says, for reports, what was changed in the request so that this wire can carry it.
+    """
 
     url: str
     body: bytes = b""
     method: str = "POST"
     headers: Headers = {}
     connect_timeout: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 Prefill: TypeAlias = Literal["none", "assistant", "prefix_flag", "continue_final_message"]
