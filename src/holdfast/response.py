@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from io import StringIO
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import msgspec
 from msgspec import Struct
@@ -26,8 +27,6 @@ from holdfast.events import (
 )
 from holdfast.messages import AssistantMessage, AssistantPart, CachePoint, Text, Thinking, ToolCall
 from holdfast.usage import Usage
-
-T = TypeVar("T")
 
 
 class Response(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -142,6 +141,15 @@ class Fold:
             buffer = self._parts[event.part] = kind()
         return buffer
 
+    def copy(self) -> Fold:
+        """Another fold that has seen the same and goes its own way."""
+        twin = copy(self)
+        twin._parts = {  # noqa: SLF001  # its own kind
+            index: part if isinstance(part, PartAdded) else part.copy() for index, part in self._parts.items()
+        }
+        twin._logprobs = list(self._logprobs)  # noqa: SLF001  # as above
+        return twin
+
     def response(self) -> Response:
         """What has come so far."""
         start, finish = self._start, self._finish
@@ -180,6 +188,12 @@ class _Buffer:
     def __init__(self) -> None:
         self.text = StringIO()
 
+    def copy(self) -> Self:
+        twin = copy(self)
+        twin.text = StringIO()
+        twin.text.write(self.text.getvalue())
+        return twin
+
     def part(self) -> AssistantPart:
         raise NotImplementedError
 
@@ -193,6 +207,11 @@ class _TextBuffer(_Buffer):
         self.id: str | None = None
         self.signature: str | None = None
         self.origin: str | None = None
+
+    def copy(self) -> Self:
+        twin = super().copy()
+        twin.annotations = list(self.annotations)
+        return twin
 
     def add(self, event: TextDelta) -> None:
         self.text.write(event.text)
