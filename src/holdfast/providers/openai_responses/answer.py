@@ -1,0 +1,289 @@
+"""One answer in the making: output items and their pieces become events, each exactly once.
+
+The wire says everything up to four times (deltas, the piece when done, the item when done, the whole response at the
+end), and compatible servers leave out any of the first three. So every piece remembers how much of it was told, and
+each repetition adds only what is missing.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import Any, Final
+
+from holdfast.events import (
+    Event,
+    Finish,
+    PartAdded,
+    ResponseStart,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallStart,
+)
+from holdfast.messages import Image, Opaque
+from holdfast.providers.openai_responses import finish
+from holdfast.providers.openai_responses.items import custom_arguments, rest_of
+from holdfast.providers.openai_responses.wire import CUSTOM_CALL, ORIGIN, RAW_REASONING, Body
+
+TEXT: Final = 0
+SUMMARY: Final = 1
+RAW: Final = 2
+REFUSAL: Final = 3
+ARGUMENTS: Final = 4
+
+
+class _Piece:
+    """One part of ours, and how much of it has been told."""
+
+    __slots__ = ("annotations", "length", "logprobs", "part")
+
+    def __init__(self, part: int) -> None:
+        self.part = part
+        self.length = 0
+        self.annotations = 0
+        self.logprobs = 0
+
+
+class _Item:
+    """One output item: what it is, the number of its first part, and whether it is complete."""
+
+    __slots__ = ("data", "done", "index", "part", "pieces", "rest")
+
+    def __init__(self, index: int, data: dict[str, Any], part: int) -> None:
+        self.index = index
+        self.data = data
+        self.part = part
+        self.done = False
+        self.pieces = 0
+        self.rest: str | None = None
+
+    @property
+    def type(self) -> Any:
+        return self.data.get("type")
+
+    @property
+    def id(self) -> str | None:
+        return self.data.get("id")
+
+
+class Answer:
+    """Takes what the wire tells, in any order and as often as it likes, and gives the events that are new."""
+
+    def __init__(self, provider: str | None, request_id: str | None) -> None:
+        self.provider = provider
+        self.request_id = request_id
+        self.started = False
+        self._items: dict[int, _Item] = {}
+        self._pieces: dict[tuple[int, int, int], _Piece] = {}
+        self._parts = 0
+        self._refusal: list[str] = []
+        self._calls: set[str] = set()
+
+    def start(self, body: Body) -> Iterator[Event]:
+        """The answer begins."""
+        if not self.started:
+            self.started = True
+            yield ResponseStart(body.model, self.provider, body.id, self.request_id)
+
+    def add_item(self, index: int, data: dict[str, Any]) -> Iterator[Event]:
+        """An item begins."""
+        if index in self._items:
+            return
+        item = self._items[index] = _Item(index, data, self._parts)
+        self._parts += 2 if data.get("type") == "image_generation_call" else 1  # the item and its picture
+        if _is_call(data):
+            yield from self._open_call(item)
+
+    def text(self, index: int, content: int, delta: str, logprobs: list[Any] | None = None) -> Event | None:
+        """More words of a text."""
+        piece = self._pieces.get((index, TEXT, content))
+        said = tuple(logprobs) if logprobs else None
+        if piece is not None:
+            piece.length += len(delta)
+            piece.logprobs += len(said) if said else 0
+            return TextDelta(delta, piece.part, said) if delta or said else None
+        if not delta:
+            return None
+        item, piece = self._open(index, TEXT, content)
+        piece.length = len(delta)
+        piece.logprobs = len(said) if said else 0
+        item.rest = rest_of(item.data)
+        return TextDelta(delta, piece.part, said, None, item.id, item.rest, ORIGIN)
+
+    def thinking(self, index: int, kind: int, number: int, delta: str) -> Event | None:
+        """More reasoning: `kind` is SUMMARY or RAW."""
+        piece = self._pieces.get((index, kind, number))
+        if not delta:
+            return None
+        if piece is not None:
+            piece.length += len(delta)
+            return ThinkingDelta(delta, piece.part)
+        item, piece = self._open(index, kind, number)
+        piece.length = len(delta)
+        return ThinkingDelta(delta, piece.part, item.id, RAW_REASONING if kind == RAW else None, None, ORIGIN)
+
+    def arguments(self, index: int, delta: str) -> Event | None:
+        """More arguments; those of a call whose name is not known yet come with the item."""
+        piece = self._pieces.get((index, ARGUMENTS, 0))
+        if piece is None or not delta:
+            return None
+        piece.length += len(delta)
+        return ToolCallDelta(piece.part, delta)
+
+    def refusal(self, index: int, content: int, delta: str) -> Event | None:
+        """More words of a refusal; they are told at the end, in the `Finish`."""
+        piece = self._pieces.get((index, REFUSAL, content)) or self._open(index, REFUSAL, content)[1]
+        piece.length += len(delta)
+        self._refusal.append(delta)
+        return None
+
+    def annotation(self, index: int, content: int, annotation: Any) -> Event:
+        """A citation."""
+        piece = self._pieces.get((index, TEXT, content)) or self._open(index, TEXT, content)[1]
+        piece.annotations += 1
+        return TextDelta("", piece.part, annotations=(annotation,))
+
+    def missing(self, index: int, kind: int, number: int, whole: str) -> Event | None:
+        """What of a piece has not been told yet, now that it is whole."""
+        piece = self._pieces.get((index, kind, number))
+        rest = whole[piece.length :] if piece is not None else whole
+        match kind:
+            case 0:
+                return self.text(index, number, rest)
+            case 4:
+                return self.arguments(index, rest)
+            case 3:
+                return self.refusal(index, number, rest) if rest else None
+            case _:
+                return self.thinking(index, kind, number, rest)
+
+    def close_item(self, index: int, data: dict[str, Any]) -> Iterator[Event]:
+        """An item is complete: whatever was not told of it is told now."""
+        yield from self.add_item(index, data)
+        item = self._items[index]
+        if item.done:
+            return
+        item.done = True
+        item.data = {**item.data, **data}
+        match item.type:
+            case "message":
+                yield from self._close_message(item)
+            case "reasoning":
+                yield from self._close_reasoning(item)
+            case "function_call":
+                yield from self._close_call(item, data.get("arguments") or "")
+            case "custom_tool_call":
+                yield from self._close_call(item, custom_arguments(data.get("input") or ""))
+            case "image_generation_call":
+                yield from self._close_image(item)
+            case _:
+                yield PartAdded(item.part, Opaque(ORIGIN, item.data))
+
+    def end(self, body: Body) -> Iterator[Event]:
+        """The response is over: what no item event told comes first, then the `Finish`."""
+        yield from self.start(body)
+        for index, data in self._unseen(body.output or []):
+            yield from self.close_item(index, data)
+        refusal = "".join(self._refusal)
+        reason, raw = finish.finish_reason(body, calls=bool(self._calls), refused=bool(refusal))
+        yield Finish(reason, raw, finish.usage(body.usage), extra=finish.said_besides(body, refusal))
+
+    def _unseen(self, output: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The items of the final response that are not complete here yet, with the index that they have here.
+
+        They are matched by type and order: ids (OpenRouter) and indexes may differ from those of the stream.
+        """
+        here: dict[Any, list[_Item]] = {}
+        for _, item in sorted(self._items.items()):
+            here.setdefault(item.type, []).append(item)
+        free = max(self._items, default=-1) + 1
+        for data in output:
+            known = here.get(data.get("type"))
+            if not known:
+                yield free, data
+                free += 1
+            elif not (item := known.pop(0)).done:
+                yield item.index, data
+
+    def _open(self, index: int, kind: int, number: int) -> tuple[_Item, _Piece]:
+        item = self._items.get(index)
+        if item is None:
+            kind_of_item = "reasoning" if kind in (SUMMARY, RAW) else "message"
+            item = self._items[index] = _Item(index, {"type": kind_of_item}, self._parts)
+            self._parts += 1
+        part = item.part
+        if item.pieces:
+            part = self._parts
+            self._parts += 1
+        item.pieces += 1
+        piece = self._pieces[index, kind, number] = _Piece(part)
+        return item, piece
+
+    def _open_call(self, item: _Item) -> Iterator[Event]:
+        data = item.data
+        _, piece = self._open(item.index, ARGUMENTS, 0)
+        call_id = _unique(data.get("call_id") or data.get("id") or f"call_{item.index}", self._calls)
+        self._calls.add(call_id)
+        yield ToolCallStart(piece.part, call_id, data.get("name") or "", item.id, rest_of(data), ORIGIN)
+
+    def _close_message(self, item: _Item) -> Iterator[Event]:
+        rest = rest_of(item.data)
+        for number, part in enumerate(item.data.get("content") or ()):
+            if part.get("type") == "refusal":
+                self.missing(item.index, REFUSAL, number, part.get("refusal") or "")
+                continue
+            if event := self.missing(item.index, TEXT, number, part.get("text") or ""):
+                yield event
+            piece = self._pieces.get((item.index, TEXT, number))
+            if piece is not None and (event := _trailing(piece, part, rest if rest != item.rest else None)):
+                yield event
+
+    def _close_reasoning(self, item: _Item) -> Iterator[Event]:
+        for kind, name in ((SUMMARY, "summary"), (RAW, "content")):
+            for number, part in enumerate(item.data.get(name) or ()):
+                if event := self.missing(item.index, kind, number, part.get("text") or ""):
+                    yield event
+        data = item.data.get("encrypted_content") or None
+        if data or not item.pieces:
+            yield ThinkingDelta("", item.part, item.id, None, data, ORIGIN)
+
+    def _close_call(self, item: _Item, arguments: str) -> Iterator[Event]:
+        if event := self.missing(item.index, ARGUMENTS, 0, arguments):
+            yield event
+
+    def _close_image(self, item: _Item) -> Iterator[Event]:
+        """The picture is a part of its own; the item is kept without it, and gets it back when it is sent."""
+        picture = _picture(item.data)
+        if picture is None:
+            yield PartAdded(item.part, Opaque(ORIGIN, item.data))
+            return
+        yield PartAdded(item.part, Opaque(ORIGIN, {**item.data, "result": None}))
+        yield PartAdded(item.part + 1, picture)
+
+
+def _is_call(data: dict[str, Any]) -> bool:
+    return data.get("type") in ("function_call", CUSTOM_CALL)
+
+
+def _trailing(piece: _Piece, part: dict[str, Any], rest: str | None) -> Event | None:
+    annotations = tuple(part.get("annotations") or ())[piece.annotations :]
+    logprobs = tuple(part.get("logprobs") or ())[piece.logprobs :]
+    if not (annotations or logprobs or rest):
+        return None
+    return TextDelta("", piece.part, logprobs or None, annotations or None, signature=rest)
+
+
+def _picture(data: dict[str, Any]) -> Image | None:
+    try:
+        picture = b64decode(data.get("result") or "", validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        return None
+    return Image(data=picture, media_type=f"image/{data.get('output_format') or 'png'}") if picture else None
+
+
+def _unique(call_id: str, taken: set[str]) -> str:
+    if call_id not in taken:
+        return call_id
+    return next(name for number in range(2, len(taken) + 3) if (name := f"{call_id}_{number}") not in taken)

@@ -1,0 +1,117 @@
+"""A request as the body of `POST /responses`.
+
+Two defaults differ from the API's own, on purpose. `store` is false: nothing is kept at the provider, and reasoning
+comes back encrypted, to be carried by the caller. `strict` of a tool is false: the API's default of true changes
+schemas. `Request.extra` overrides both; what needs a stored response (`background`, `previous_response_id`,
+`conversation`) leaves `store` to the API.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from holdfast.providers.codec import Dialect
+from holdfast.providers.openai_responses.input import input_items, instructions_of
+from holdfast.request import NamedTool, OutputSchema, Request, Settings, Tool, ToolChoice
+
+_REASONS: Final = re.compile(r"(?:.*[/.])?(?:o\d|gpt-(?:[5-9]|\d\d)(?!.*chat)|gpt-oss|codex|computer-use)")
+"""Names of models that reason, and so take `reasoning` and give encrypted reasoning (docs, "Reasoning models")."""
+
+_ENCRYPTED: Final = "reasoning.encrypted_content"
+_LOGPROBS: Final = "message.output_text.logprobs"
+_NEED_STORE: Final = ("background", "previous_response_id", "conversation")
+_MERGED: Final = ("tools", "include")
+
+
+def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The body, and notes on what this wire or model could not take over."""
+    extra = {**dialect.options, **request.extra}
+    notes: list[str] = []
+    reasons = _reasons(request, model)
+    stored = bool(extra.get("store")) or any(extra.get(name) for name in _NEED_STORE)
+    instructions, messages = instructions_of(request.messages)
+    body: dict[str, Any] = {
+        "model": model,
+        "input": input_items(messages, dialect, stored=stored),
+        "store": None if stored else False,
+        "instructions": instructions or None,
+        "stream": request.stream or None,
+        "tools": [_tool(tool, dialect) for tool in request.tools] or None,
+        "tool_choice": _tool_choice(request.tool_choice, dialect) if request.tools or extra.get("tools") else None,
+        "text": _text(request.output),
+        "include": _include(request.settings, reasons=reasons) or None,
+        **_settings(request.settings, dialect, notes, reasons=reasons),
+    }
+    return _lay(body, extra), tuple(notes)
+
+
+def _reasons(request: Request, model: str) -> bool:
+    effort = request.settings.reasoning_effort
+    return effort not in (None, "none") or (effort is None and _REASONS.match(model) is not None)
+
+
+def _tool(tool: Tool, dialect: Dialect) -> dict[str, Any]:
+    strict = {"strict": bool(tool.strict)} if dialect.strict_tools else {}
+    parameters = tool.parameters or {"type": "object", "properties": {}}
+    description = {"description": tool.description} if tool.description else {}
+    return {"type": "function", "name": tool.name, **description, "parameters": parameters, **strict}
+
+
+def _tool_choice(choice: ToolChoice, dialect: Dialect) -> Any:
+    if not dialect.tool_choice or choice == "auto":
+        return None
+    return {"type": "function", "name": choice.name} if isinstance(choice, NamedTool) else choice
+
+
+def _text(output: Any) -> dict[str, Any] | None:
+    match output:
+        case None:
+            return None
+        case OutputSchema():
+            named = {"type": "json_schema", "name": output.name, "schema": output.schema, "strict": output.strict}
+            return {"format": {**named, "description": output.description} if output.description else named}
+        case _:
+            return {"format": {"type": "json_object"}}
+
+
+def _include(settings: Settings, *, reasons: bool) -> list[str]:
+    return [_ENCRYPTED] * reasons + [_LOGPROBS] * bool(settings.logprobs or settings.top_logprobs)
+
+
+def _settings(settings: Settings, dialect: Dialect, notes: list[str], *, reasons: bool) -> dict[str, Any]:
+    sampling = {"temperature": settings.temperature, "top_p": settings.top_p}
+    if reasons and any(value is not None for value in sampling.values()):
+        notes.append("temperature and top_p were left out: the model reasons, and takes neither")
+        sampling = {}
+    lacking = [
+        name
+        for name in ("top_k", "stop", "seed", "frequency_penalty", "presence_penalty")
+        if getattr(settings, name) is not None
+    ]
+    if lacking:
+        notes.append(f"{', '.join(lacking)} left out: the Responses API has no such setting")
+    effort = settings.reasoning_effort if dialect.reasoning_effort else None
+    return {
+        **sampling,
+        "max_output_tokens": settings.max_tokens,
+        "top_logprobs": settings.top_logprobs,
+        "parallel_tool_calls": settings.parallel_tool_calls if dialect.parallel_tool_calls else None,
+        "reasoning": {"effort": effort} if effort else None,
+        "user": settings.user,
+    }
+
+
+def _lay(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`extra` over `body`: objects are merged, and so are the lists of tools and of what to include."""
+    laid = {name: value for name, value in body.items() if value is not None}
+    for name, value in extra.items():
+        below = laid.get(name)
+        if isinstance(below, dict) and isinstance(value, Mapping):
+            laid[name] = _lay(below, value)
+        elif name in _MERGED and isinstance(below, list) and isinstance(value, list | tuple):
+            laid[name] = [*below, *(entry for entry in value if entry not in below)]
+        else:
+            laid[name] = value
+    return laid
