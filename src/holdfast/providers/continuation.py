@@ -1,0 +1,100 @@
+"""How a half-finished answer is carried on: by prefill where the model takes one, else by an instruction. Pure.
+
+    request = carry_on(request, native=prefills(dialect, model, request))    # before encoding; `prefix` is empty after it
+
+With `native`, the shown text is the last assistant message, without white space at its end, and the model goes on from
+there (`ResponseStart.continues` is True). Without it, the shown text is followed by an instruction that asks the model
+to begin with its last words, `anchor(prefix)`, exactly, so that whoever joins the two has evidence of where to join.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from holdfast.messages import AssistantMessage, Message, Text, UserMessage
+from holdfast.providers.codec import Dialect
+from holdfast.request import NamedTool, Request
+
+_WORDS: Final = 8
+_LONGEST: Final = 80
+_UNSPACED: Final = 24
+_WORD: Final = re.compile(r"\S+")
+_INSTRUCTION: Final = (
+    "Your answer above was cut off by a technical fault. I have already read everything up to the cut. "
+    "Write the rest of the same answer.\n"
+    "- Begin by repeating exactly these last words, character for character:\n{anchor}\n"
+    "- Go straight on from there to the end, in the same language, tone and formatting.\n"
+    "- Do not apologise, comment, add a heading, or repeat anything that stands before these words."
+)
+
+
+def prefills(dialect: Dialect, model: str, request: Request | None = None) -> bool:
+    """Whether `model` at this endpoint goes on from an assistant message that stands last.
+
+    With a `request`, what excludes a prefill there counts too: thinking, a structured output, a forced tool.
+    """
+    if dialect.prefill == "none":
+        return False
+    name = model.rpartition("/")[2].lower()
+    known = dialect.prefill_models
+    if known is not None and not any(name.startswith(start) or model.lower().startswith(start) for start in known):
+        return False
+    return request is None or not _excludes_prefill(request)
+
+
+def _excludes_prefill(request: Request) -> bool:
+    settings = request.settings
+    thinks = bool(settings.thinking_budget) or settings.reasoning_effort not in (None, "none")
+    forced = isinstance(request.tool_choice, NamedTool) or request.tool_choice == "required"
+    return thinks or forced or request.output is not None
+
+
+def anchor(prefix: str) -> str:
+    """The last words of `prefix`: its end without white space, at most 80 characters, cut at a word's border.
+
+    Text without spaces (Chinese, Japanese) gives its last 24 characters.
+    """
+    text = prefix.rstrip()
+    words = list(_WORD.finditer(text, max(0, len(text) - _LONGEST - 1)))
+    whole = [word for word in words if word.start() >= len(text) - _LONGEST and _begins_word(text, word.start())]
+    if not whole:
+        return text[_border(text, len(text) - _UNSPACED) :]
+    return text[whole[-min(_WORDS, len(whole))].start() :]
+
+
+def _begins_word(text: str, at: int) -> bool:
+    return at == 0 or text[at - 1].isspace()
+
+
+def _border(text: str, at: int) -> int:
+    """The first place from `at` on that is no combining mark, joiner or variation selector."""
+    at = max(0, at)
+    while at < len(text) and unicodedata.category(text[at]) in ("Mn", "Mc", "Me", "Cf"):
+        at += 1
+    return at
+
+
+def carry_on(request: Request, *, native: bool) -> Request:
+    """The request that asks for the rest of the answer whose beginning is `request.prefix`; its own prefix is empty.
+
+    A request without prefix comes back as it is.
+    """
+    if not request.prefix:
+        return request
+    shown = request.prefix.rstrip()
+    if not shown:
+        return request.replace(prefix="")
+    messages = _with_shown(request.messages, shown)
+    if not native:
+        messages = (*messages, UserMessage(_INSTRUCTION.format(anchor=anchor(shown))))
+    return request.replace(messages=messages, prefix="")
+
+
+def _with_shown(messages: tuple[Message, ...], shown: str) -> tuple[Message, ...]:
+    last = messages[-1] if messages else None
+    if not isinstance(last, AssistantMessage) or last.tool_calls:
+        return (*messages, AssistantMessage(shown))
+    joined = AssistantMessage((*last.parts, Text(shown)), last.name)  # the caller's own prefill comes before it
+    return (*messages[:-1], joined)
