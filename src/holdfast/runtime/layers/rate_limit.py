@@ -1,0 +1,262 @@
+"""A layer that starts calls no faster than a limit allows: a stated one, and the one that the server's answers show.
+
+All calls that share a limit share one queue (first come, first served), one rate and one Retry-After gate. A call that
+need not wait costs a few comparisons; only the head of the queue has a timer. The layer never repeats a call: what
+was rejected is the policies' to send again, and then queues here as everybody does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from typing import Final
+
+from holdfast.errors import RateLimitError
+from holdfast.events import Event, Finish
+from holdfast.messages import ToolCall
+from holdfast.model import Layer, Model
+from holdfast.recovery.pacing import Pacer, Spent, Window
+from holdfast.request import Request
+from holdfast.runtime.clock import Clock, SystemClock, Timer
+from holdfast.usage import Usage
+
+LOCAL: Final = "local_rate_limit"
+"""The `code` of errors that this layer raises itself; no server has seen the call."""
+
+_EARLY: Final = 1e-6  # timers may come this much too early
+
+
+def rate_limit(
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    *,
+    adaptive: bool = True,
+    max_wait: float = 60.0,
+    key: str | Callable[[Model], str] | None = None,
+    estimate: Callable[[Request], float] | None = None,
+    pacer: Callable[[], Pacer] = Pacer,
+    clock: Clock | None = None,
+) -> Layer:
+    """A layer that paces the calls of the models it wraps.
+
+    Args:
+        requests_per_minute: never start more calls in any 60 s.
+        tokens_per_minute: never spend more tokens in any 60 s. A call counts with its estimate until its usage is
+            known.
+        adaptive: learn from rate-limit errors how fast the server lets calls pass (see `Pacer`).
+        max_wait: seconds that a call may queue. Once it is clear that it would take longer, the call fails.
+        key: models of one key share one limit; by default a model's name. Name the account when a limit holds for
+            several models or keys together.
+        estimate: tokens that a request will take, before it is sent; by default its characters by four.
+        pacer: makes the learner of one limit.
+        clock: where time comes from.
+
+    The layer's own error is a `RateLimitError` with `code="local_rate_limit"` and, as `retry_after`, the seconds that
+    the queue takes.
+    """
+    limits: dict[str, _Limit] = {}
+
+    def layer(model: Model) -> Model:
+        name = key(model) if callable(key) else key or model.name
+        if name not in limits:
+            limits[name] = _Limit(
+                name,
+                requests=Window(requests_per_minute) if requests_per_minute else None,
+                tokens=Window(tokens_per_minute) if tokens_per_minute else None,
+                pacer=pacer() if adaptive else None,
+                max_wait=max_wait,
+                clock=clock or SystemClock(),
+            )
+        return _RateLimited(model, limits[name], estimate or estimate_tokens)
+
+    return layer
+
+
+def estimate_tokens(request: Request) -> float:
+    """About how many tokens the words of a request are; the answer is not in it."""
+    characters = 0
+    for message in request.messages:
+        for part in message.parts:
+            characters += len(part.arguments if isinstance(part, ToolCall) else getattr(part, "text", None) or "")
+    return characters / 4
+
+
+class _RateLimited:
+    def __init__(self, inner: Model, limit: _Limit, estimate: Callable[[Request], float]) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._limit = limit
+        self._estimate = estimate
+
+    async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
+        limit = self._limit
+        spent = await limit.enter(self._estimate(request) if limit.counts_tokens else 0.0)
+        events = self._inner.stream(request)
+        try:
+            first = await anext(events, None)
+            if first is None:
+                return
+            limit.accept()
+            yield first
+            async for event in events:
+                if spent is not None and type(event) is Finish:
+                    limit.correct(spent, event.usage)
+                yield event
+        except RateLimitError as error:
+            limit.reject(error)
+            raise
+        finally:
+            await events.aclose()
+
+
+class _Waiter:
+    """A call in the queue: its tokens, and until when it may wait."""
+
+    __slots__ = ("cost", "started", "until")
+
+    def __init__(self, cost: float, until: float) -> None:
+        self.cost = cost
+        self.until = until
+        self.started: asyncio.Future[Spent | None] = asyncio.get_running_loop().create_future()
+
+
+class _Limit:
+    """The queue before one limit."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        requests: Window | None,
+        tokens: Window | None,
+        pacer: Pacer | None,
+        max_wait: float,
+        clock: Clock,
+    ) -> None:
+        self._name = name
+        self.counts_tokens = tokens is not None
+        self._requests = requests
+        self._tokens = tokens
+        self._pacer = pacer
+        self._max_wait = max_wait
+        self._clock = clock
+        self._waiting: deque[_Waiter] = deque()
+        self._waiting_cost = 0.0
+        self._timer: Timer | None = None
+        self._armed_for = 0.0
+
+    async def enter(self, cost: float) -> Spent | None:
+        """Wait for the permission to start a call of `cost` tokens.
+
+        Raises:
+            RateLimitError: it would take, or has taken, longer than `max_wait`.
+        """
+        now = self._clock.now()
+        ready = self._ready_at(cost, now, len(self._waiting), self._waiting_cost)
+        if not self._waiting and ready <= now + _EARLY:
+            return self._start(cost, now)
+        if ready - now > self._max_wait:
+            raise self._too_slow(ready - now)
+        waiter = _Waiter(cost, now + self._max_wait)
+        self._waiting.append(waiter)
+        self._waiting_cost += cost
+        self._go_on()
+        try:
+            return await waiter.started
+        except asyncio.CancelledError:
+            self._give_back(waiter)
+            raise
+
+    def accept(self) -> None:
+        """The server let a call through."""
+        if self._pacer is not None:
+            self._pacer.accept(self._clock.now())
+            self._go_on()
+
+    def reject(self, error: RateLimitError) -> None:
+        """The server turned a call away."""
+        if self._pacer is not None and error.code != LOCAL:
+            self._pacer.reject(self._clock.now(), error.retry_after)
+            self._go_on()
+
+    def correct(self, spent: Spent, usage: Usage | None) -> None:
+        """A call's tokens are known."""
+        if self._tokens is not None and usage is not None:
+            self._tokens.correct(spent, usage.total_tokens)
+            self._go_on()
+
+    def _ready_at(self, cost: float, now: float, ahead: int, cost_ahead: float) -> float:
+        ready = now if self._pacer is None else self._pacer.ready_at(now, ahead)
+        if self._requests is not None:
+            ready = max(ready, self._requests.ready_at(1, now, ahead))
+        if self._tokens is not None:
+            ready = max(ready, self._tokens.ready_at(cost, now, cost_ahead))
+        return ready
+
+    def _start(self, cost: float, now: float) -> Spent | None:
+        if self._pacer is not None:
+            self._pacer.start(now)
+        if self._requests is not None:
+            self._requests.spend(1, now)
+        return self._tokens.spend(cost, now) if self._tokens is not None else None
+
+    def _give_back(self, waiter: _Waiter) -> None:
+        """The call was cancelled: in the queue, or between its permission and its start."""
+        started = waiter.started
+        if started.cancelled():
+            self._waiting.remove(waiter)
+            self._waiting_cost -= waiter.cost
+        elif started.exception() is None:
+            spent = started.result()
+            if self._pacer is not None:
+                self._pacer.withdraw()
+            if self._tokens is not None and spent is not None:
+                self._tokens.correct(spent, 0.0)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Start whoever may start, turn away whose time will not do, and set the timer for the next.
+
+        All may wait equally long, so the head is always the one whose time runs out first.
+        """
+        now = self._clock.now()
+        while self._waiting:
+            head = self._waiting[0]
+            ready = self._ready_at(head.cost, now, 0, 0.0)
+            if now + _EARLY < ready <= head.until:
+                self._arm(ready)
+                return
+            if not head.started.done():
+                self._decide(head, ready, now)
+            self._waiting.popleft()
+            self._waiting_cost -= head.cost
+        self._disarm()
+
+    def _decide(self, head: _Waiter, ready: float, now: float) -> None:
+        if ready <= now + _EARLY:
+            head.started.set_result(self._start(head.cost, now))
+        else:
+            head.started.set_exception(self._too_slow(ready - now))
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None and self._armed_for == when:
+            return
+        self._disarm()
+        self._timer = self._clock.call_at(when, self._wake)
+        self._armed_for = when
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._go_on()
+
+    def _too_slow(self, seconds: float) -> RateLimitError:
+        message = (
+            f"The queue before the rate limit of {self._name!r} takes {seconds:.1f} s, more than {self._max_wait:g} s"
+        )
+        return RateLimitError(message, retry_after=seconds, code=LOCAL)
