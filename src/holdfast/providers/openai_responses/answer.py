@@ -12,6 +12,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any, Final
 
+from holdfast.errors import InvalidResponseError
 from holdfast.events import (
     Event,
     Finish,
@@ -23,6 +24,7 @@ from holdfast.events import (
     ToolCallStart,
 )
 from holdfast.messages import Image, Opaque
+from holdfast.providers.arguments import arguments_text
 from holdfast.providers.openai_responses import finish
 from holdfast.providers.openai_responses.items import custom_arguments, rest_of
 from holdfast.providers.openai_responses.wire import CUSTOM_CALL, ORIGIN, RAW_REASONING, Body
@@ -250,7 +252,9 @@ class Answer:
             yield ThinkingDelta("", item.part, item.id, None, data, ORIGIN)
 
     def _close_call(self, item: _Item, arguments: str) -> Iterator[Event]:
-        if event := self.missing(item.index, ARGUMENTS, 0, arguments):
+        piece = self._pieces[item.index, ARGUMENTS, 0]
+        whole = arguments if piece.length else _repaired(arguments)
+        if event := self.missing(item.index, ARGUMENTS, 0, whole):
             yield event
 
     def _close_image(self, item: _Item) -> Iterator[Event]:
@@ -265,6 +269,14 @@ class Answer:
 
 def _is_call(data: dict[str, Any]) -> bool:
     return data.get("type") in ("function_call", CUSTOM_CALL)
+
+
+def _repaired(arguments: str) -> str:
+    """The arguments, repaired where that is certain; broken ones stay as they came, for the verdict to see."""
+    try:
+        return arguments_text(arguments)
+    except InvalidResponseError:
+        return arguments
 
 
 def _trailing(piece: _Piece, part: dict[str, Any], rest: str | None) -> Event | None:

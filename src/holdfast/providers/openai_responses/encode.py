@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from holdfast.providers.codec import Dialect
+from holdfast.providers.continuation import carry_on
 from holdfast.providers.openai_responses.input import input_items, instructions_of
+from holdfast.providers.output import downgrade
+from holdfast.providers.strict import strict_schema
 from holdfast.request import NamedTool, OutputSchema, Request, Settings, Tool, ToolChoice
 
 _REASONS: Final = re.compile(r"(?:.*[/.])?(?:o\d|gpt-(?:[5-9]|\d\d)(?!.*chat)|gpt-oss|codex|computer-use)")
@@ -27,6 +30,8 @@ _MERGED: Final = ("tools", "include")
 
 def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The body, and notes on what this wire or model could not take over."""
+    request = carry_on(request, native=False)
+    request = downgrade(request, schema=dialect.json_schema, json_mode=dialect.json_mode, forced_tool=False)
     extra = {**dialect.options, **request.extra}
     notes: list[str] = []
     reasons = _reasons(request, model)
@@ -53,10 +58,11 @@ def _reasons(request: Request, model: str) -> bool:
 
 
 def _tool(tool: Tool, dialect: Dialect) -> dict[str, Any]:
-    strict = {"strict": bool(tool.strict)} if dialect.strict_tools else {}
     parameters = tool.parameters or {"type": "object", "properties": {}}
+    closed = strict_schema(parameters) if tool.strict and dialect.strict_tools else None
+    strict = {"strict": closed is not None} if dialect.strict_tools else {}
     description = {"description": tool.description} if tool.description else {}
-    return {"type": "function", "name": tool.name, **description, "parameters": parameters, **strict}
+    return {"type": "function", "name": tool.name, **description, "parameters": closed or parameters, **strict}
 
 
 def _tool_choice(choice: ToolChoice, dialect: Dialect) -> Any:
@@ -70,7 +76,9 @@ def _text(output: Any) -> dict[str, Any] | None:
         case None:
             return None
         case OutputSchema():
-            named = {"type": "json_schema", "name": output.name, "schema": output.schema, "strict": output.strict}
+            closed = strict_schema(output.schema) if output.strict else None
+            schema = output.schema if closed is None else closed
+            named = {"type": "json_schema", "name": output.name, "schema": schema, "strict": closed is not None}
             return {"format": {**named, "description": output.description} if output.description else named}
         case _:
             return {"format": {"type": "json_object"}}

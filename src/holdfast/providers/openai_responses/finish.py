@@ -10,6 +10,7 @@ from holdfast.usage import Usage
 
 _STATUS: Final[dict[str | None, FinishReason]] = {
     "completed": "stop",
+    "complete": "stop",  # not in the reference, but seen
     "incomplete": "unknown",  # with a reason, the table below says more
     "failed": "error",
     "cancelled": "error",
@@ -20,7 +21,8 @@ _INCOMPLETE: Final[dict[str | None, FinishReason]] = {
     "content_filter": "content_filter",
     "steered": "pause",  # stopped by `response.steer`; a successor goes on with the queued input
 }
-_KEPT: Final = ("service_tier", "content_filters", "moderation", "conversation", "tool_usage")
+KEPT: Final = ("service_tier", "content_filters", "moderation", "conversation", "tool_usage")
+"""What a response says besides, that is kept."""
 
 
 def finish_reason(body: Body, *, calls: bool, refused: bool) -> tuple[FinishReason, str | None]:
@@ -53,7 +55,7 @@ def usage(tokens: Tokens | None) -> Usage | None:
 
 def said_besides(body: Body, refusal: str) -> dict[str, Any]:
     """What the response says besides, in its own form; the words of a refusal under `refusal`."""
-    said = {name: value for name in _KEPT if (value := getattr(body, name)) is not None}
+    said = {name: value for name in KEPT if (value := getattr(body, name)) is not None}
     if body.usage is not None and body.usage.cost is not None:
         said["cost"] = body.usage.cost  # OpenRouter's, in dollars
     if refusal:

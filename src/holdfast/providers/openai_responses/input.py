@@ -63,7 +63,7 @@ def input_items(messages: Iterable[Message], dialect: Dialect, *, stored: bool) 
             case UserMessage():
                 items += _spoken("user", message.content)
             case AssistantMessage():
-                said = [item for group in _groups(message.parts) for item in _said(group)]
+                said = said_items(message.parts)
                 custom.update(item["call_id"] for item in said if item.get("type") == CUSTOM_CALL)
                 items += _paired(said, stored=stored)
             case ToolMessage():
@@ -127,6 +127,11 @@ def _result(result: ToolResult, custom: set[str]) -> dict[str, Any]:
     content = result.content
     output: Any = content if isinstance(content, str) else [input_part(p) for p in content if not isinstance(p, Opaque)]
     return {"type": kind, "call_id": result.call_id, "output": output}
+
+
+def said_items(parts: Sequence[AssistantPart]) -> list[dict[str, Any]]:
+    """The items of what an assistant said, as they are; also the output items of a response."""
+    return [item for group in _groups(parts) for item in _said(group)]
 
 
 def _groups(parts: Sequence[AssistantPart]) -> Iterator[list[AssistantPart]]:
