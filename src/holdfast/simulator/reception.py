@@ -1,0 +1,204 @@
+"""Takes a request in and decides by the scenario what it gets. It counts and remembers; it neither waits nor sends."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import chain
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from holdfast.errors import Limit, ModelError
+from holdfast.messages import SystemMessage
+from holdfast.providers.codec import HTTPReply, ServedRequest, Service
+from holdfast.redact import redact
+from holdfast.request import Request
+from holdfast.response import Response
+from holdfast.simulator.answers import answer, prompt_tokens
+from holdfast.simulator.bucket import RateLimiter, headers_of
+from holdfast.simulator.faults import AnyFault, Refuse, name_of
+from holdfast.simulator.reply import Act, Scene, Wait, drafted, written
+from holdfast.simulator.scenario import Occasion, Scenario, SimulatedModel
+from holdfast.simulator.staging import acts, error_of
+from holdfast.simulator.wire import Asked
+
+_KEYS: Final = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
+_SECRET: Final = frozenset({*_KEYS, "cookie", "x-amz-security-token"})
+_PROMPTS: Final = 50_000  # different prompts whose attempts are counted
+# Where each provider counts tokens, and the field of its reply (its API reference, "Count tokens").
+_COUNTERS: Final = (
+    ("/messages/count_tokens", "input_tokens"),
+    ("/responses/input_tokens", "input_tokens"),
+    (":countTokens", "totalTokens"),
+    ("/count-tokens", "inputTokens"),
+)
+
+
+class Received(Struct, frozen=True, kw_only=True):
+    """One request that came, and what it got: `fault` is the fault's name, None for a plain answer.
+
+    `at` is in seconds of the simulator's clock; `body` is what was sent; keys are taken out of the headers.
+    """
+
+    at: float
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    wire: str = ""
+    model: str = ""
+    streamed: bool = False
+    number: int = 0
+    attempt: int = 0
+    fault: str | None = None
+
+
+class Reception:
+    """What one simulator knows between its requests: how often each prompt was asked, and what the limits hold."""
+
+    def __init__(self, scenario: Scenario, services: Sequence[Service], max_records: int) -> None:
+        self.scenario = scenario
+        self.received: deque[Received] = deque(maxlen=max_records)
+        self._services = tuple(services)
+        self._numbers: Counter[str] = Counter()
+        self._attempts: OrderedDict[bytes, int] = OrderedDict()
+        self._limiters: dict[str, RateLimiter] = {}
+
+    def take(self, asked: Asked, *, now: float, wall: float) -> Iterator[Act]:
+        """The acts of the reply; `now` in seconds that never go back, `wall` in seconds since 1970."""
+        record = Received(
+            at=now, method=asked.method, path=redact(asked.target), headers=_masked(asked.headers), body=asked.body
+        )
+        service = next((one for one in self._services if one.matches(asked.method, asked.path)), None)
+        if service is None:
+            self.received.append(record)
+            return written(drafted(self._elsewhere(asked)))
+        try:
+            served = service.read(asked.target, asked.headers, asked.body)
+        except ModelError as error:
+            self.received.append(replace(record, wire=service.name, fault=error.kind))
+            return written(drafted(service.error(error)))
+        fault, reply = self._serve(asked, service, served, (now, wall))
+        record = replace(record, wire=service.name, model=served.model, streamed=served.request.stream, fault=fault)
+        self.received.append(
+            replace(record, number=self._numbers[served.model], attempt=self._attempts[_asked(served)])
+        )
+        return reply
+
+    def _serve(
+        self, asked: Asked, service: Service, served: ServedRequest, time: tuple[float, float]
+    ) -> tuple[str | None, Iterator[Act]]:
+        """The name of the fault, and the acts of the reply."""
+        occasion = self._occasion(served)
+        scene = Scene(service=service, served=served, response=Response(model=served.model), now=time[1])
+        model = self.scenario.model(served.model)
+        if (refusal := self._refusal(asked, model, scene)) is not None or model is None:
+            error = refusal or error_of("model_not_found", scene)
+            return error.kind, written(drafted(service.error(error)))
+        scene, overflow = _fitted(model, replace(scene, pace=model.pace), occasion)
+        if overflow is not None:
+            return overflow.kind, written(drafted(service.error(overflow)))
+        headers, limited = self._limited(model, scene, *time)
+        fault = limited or model.fault(occasion, self.scenario.seed)
+        return None if fault is None else name_of(fault), _later(model.latency, acts(fault, scene, headers))
+
+    def _refusal(self, asked: Asked, model: SimulatedModel | None, scene: Scene) -> ModelError | None:
+        """Why this request is not served at all: a wrong key, a model that nobody knows."""
+        key = self.scenario.api_key
+        if key is not None and not any(asked.headers.get(name, "").endswith(key) for name in _KEYS):
+            return error_of("authentication", scene)
+        if model is None:
+            known = ", ".join(self.scenario.models)
+            return error_of("model_not_found", scene, f"The model {scene.served.model!r} does not exist; {known} do.")
+        return None
+
+    def _occasion(self, served: ServedRequest) -> Occasion:
+        key, messages = _asked(served), served.request.messages
+        self._numbers[served.model] += 1
+        self._attempts[key] = attempt = self._attempts.pop(key, 0) + 1
+        if len(self._attempts) > _PROMPTS:
+            self._attempts.popitem(last=False)
+        return Occasion(
+            model=served.model,
+            prompt=messages[-1].text if messages else "",
+            number=self._numbers[served.model],
+            attempt=attempt,
+            stream=served.request.stream,
+        )
+
+    def _limited(
+        self, model: SimulatedModel, scene: Scene, now: float, wall: float
+    ) -> tuple[Mapping[str, str], AnyFault | None]:
+        """The headers of the model's rate limit, and the refusal when it is hit."""
+        if model.rate_limit is None:
+            return {}, None
+        name = scene.served.model
+        limiter = self._limiters.setdefault(name, RateLimiter(model.rate_limit, now))
+        grant = limiter.ask(scene.response.usage.input_tokens, now)
+        headers = headers_of(grant, scene.service.name, wall)
+        if grant.never:
+            return headers, Refuse(kind="request_too_large", status=429)
+        if grant.wait:
+            return headers, Refuse(kind="rate_limit", retry_after=round(grant.wait, 3))
+        return headers, None
+
+    def _elsewhere(self, asked: Asked) -> HTTPReply:
+        """Replies that no wire's service gives: the list of models, counted tokens, 404."""
+        if asked.method == "GET" and asked.path.endswith("/models"):
+            models = [{"id": name, "object": "model", "created": 0, "owned_by": "sim"} for name in self.scenario.models]
+            return _json({"object": "list", "data": models})
+        for ending, field in _COUNTERS:
+            if asked.method == "POST" and asked.path.endswith(ending):
+                return _json({field: max(len(asked.body) // 4, 1)})
+        return _json(
+            {"error": {"message": f"Nothing is served at {asked.path}.", "type": "invalid_request_error"}}, 404
+        )
+
+
+def _fitted(model: SimulatedModel, scene: Scene, occasion: Occasion) -> tuple[Scene, ModelError | None]:
+    """The scene with its answer, as far as the model's window holds the prompt, or the overflow."""
+    request = scene.served.request
+    read = prompt_tokens(request.messages, request.tools)
+    if (window := model.window) is not None:
+        size = window.at(occasion.number)
+        reserved = (request.settings.max_tokens or 0) if window.reserves else 0
+        if read + reserved > size and window.truncates:
+            request = _last_of(request, size)
+        elif read + reserved > size:
+            stated = size if window.states is None else window.states
+            limit = Limit(
+                max_tokens=stated or None, requested_tokens=read + reserved, input_tokens=read, output_tokens=reserved
+            )
+            return scene, error_of("context_overflow", scene, limit=limit)
+    response = answer(request, model=scene.served.model, origin=scene.service.name, manner=model.manner)
+    return replace(scene, response=response), None
+
+
+def _last_of(request: Request, size: int) -> Request:
+    """The request without its oldest messages, instructions kept, as servers cut prompts that say nothing about it."""
+    instructions = tuple(message for message in request.messages if isinstance(message, SystemMessage))
+    others = [message for message in request.messages if not isinstance(message, SystemMessage)]
+    while len(others) > 1 and prompt_tokens((*instructions, *others), request.tools) > size:
+        del others[0]
+    return request.replace(messages=(*instructions, *others))
+
+
+def _asked(served: ServedRequest) -> bytes:
+    return sha256(served.model.encode() + msgspec.json.encode(served.request.messages)).digest()
+
+
+def _later(seconds: float, reply: Iterator[Act]) -> Iterator[Act]:
+    return chain((Wait(seconds),), reply) if seconds else reply
+
+
+def _masked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: "[key removed]" if name in _SECRET else redact(text) for name, text in headers.items()}
+
+
+def _json(value: object, status: int = 200) -> HTTPReply:
+    headers = {"content-type": "application/json"}
+    return HTTPReply(status=status, headers=headers, body=msgspec.json.encode(value))
