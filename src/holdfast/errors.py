@@ -16,6 +16,7 @@
     ├── PermissionDeniedError     the key may not do this
     ├── ModelNotFoundError        no such model or endpoint
     ├── InvalidRequestError       the request itself is wrong
+    ├── CallCancelledError        somebody on this side cancelled it; only `classify` says so
     └── ConfigurationError        the client was put together wrongly
 
 An error carries facts. It is typed once, where the provider's words are known; nobody downstream reads them again.
@@ -310,6 +311,18 @@ class InvalidRequestError(ModelError):
     kind = "invalid_request"
     what = "The request is wrong"
     advice = "Change the request as the message says; sending it again or elsewhere will not help."
+
+
+class CallCancelledError(ModelError):
+    """Somebody on this side cancelled the call.
+
+    Only a report about a failure says so (`classify`, logs): a call that is cancelled raises `asyncio.CancelledError`,
+    which is no `ModelError` and must be let through.
+    """
+
+    kind = "cancelled"
+    what = "The call was cancelled by its caller"
+    advice = "Nothing is wrong with the provider; let the cancellation through."
 
 
 class ConfigurationError(ModelError):
