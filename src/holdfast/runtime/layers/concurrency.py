@@ -70,10 +70,10 @@ class _Slots:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._waiting.remove(turn)
-            else:
+            if not turn.cancelled():
                 self.give()  # the place was given in the moment of the cancellation
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
             raise
 
     def give(self) -> None:

@@ -204,9 +204,11 @@ class _Limit:
     def _give_back(self, waiter: _Waiter) -> None:
         """The call was cancelled: in the queue, or between its permission and its start."""
         started = waiter.started
-        if started.cancelled():
+        if waiter in self._waiting:
             self._waiting.remove(waiter)
             self._waiting_cost -= waiter.cost
+        elif started.cancelled():
+            return
         elif started.exception() is None:
             spent = started.result()
             if self._pacer is not None:
