@@ -1,4 +1,8 @@
-"""What the providers' failures mean: the status, until a table says more."""
+"""Failures of OpenAI Chat Completions, of Azure OpenAI, and of the many servers that speak that wire.
+
+The wire: `{"error": {"message", "type", "param", "code"}}`; compatible servers also send `error` as a string, `detail`,
+a bare `message`, a list, or a page. Gateways pass on what others said, so the rules of the other wires count here, too.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,92 @@ from typing import Any, Final
 
 from holdfast.errors import (
     AuthenticationError,
-    InvalidRequestError,
+    ContentFilterError,
+    ContextOverflowError,
     ModelError,
     ModelNotFoundError,
     PermissionDeniedError,
-    RateLimitError,
-    RequestTooLargeError,
+    QuotaExhaustedError,
     ServerError,
 )
+from holdfast.providers.anthropic.errors import RULES as ANTHROPIC
+from holdfast.providers.bedrock.errors import RULES as AWS
 from holdfast.providers.codec import Headers
+from holdfast.providers.failures.body import evidence_of
+from holdfast.providers.failures.naming import name_failure
+from holdfast.providers.failures.rule import Rule, Table
+from holdfast.providers.failures.shared import SHARED
+from holdfast.providers.gemini.errors import RULES as GOOGLE
 
-_STATUS: Final[dict[int, type[ModelError]]] = {
-    400: InvalidRequestError,
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: ModelNotFoundError,
-    413: RequestTooLargeError,
-    429: RateLimitError,
-}
+RULES: Final = (
+    Rule(
+        name="openai-quota",
+        error=QuotaExhaustedError,
+        source="OpenAI 'Error codes': 429 'You exceeded your current quota'; code insufficient_quota",
+        codes=(
+            "insufficient_quota",
+            "billing_hard_limit_reached",
+            "billing_not_active",
+            "credit_balance_exhausted",
+            "organization_spend_limit_exceeded",
+            "project_spend_limit_exceeded",
+            "organization_usage_limit_exceeded",
+        ),
+        quota="credit",
+        meaning="The account has run out of credit, or has reached its spending limit.",
+    ),
+    Rule(
+        name="openai-window",
+        error=ContextOverflowError,
+        source="OpenAI 'Error codes': context_length_exceeded",
+        codes=("context_length_exceeded",),
+        not_at=(429,),
+    ),
+    Rule(
+        name="azure-filter",
+        error=ContentFilterError,
+        source="Azure OpenAI 'Content filtering': 400 content_filter, innererror ResponsibleAIPolicyViolation: the prompt",
+        codes=("responsibleaipolicyviolation",),
+        scope="prompt",
+        meaning="Azure's filter refused the prompt; `error.categories` says for what.",
+    ),
+    Rule(
+        name="openai-filter",
+        error=ContentFilterError,
+        source="OpenAI 'Error codes': content_policy_violation, content_filter, invalid_prompt",
+        codes=("content_filter", "content_policy_violation"),
+    ),
+    Rule(
+        name="openai-key",
+        error=AuthenticationError,
+        source="OpenAI 'Error codes': 401 invalid_api_key, mismatched_organization",
+        codes=("invalid_api_key", "mismatched_organization", "invalid_organization", "account_deactivated"),
+    ),
+    Rule(
+        name="openai-region",
+        error=PermissionDeniedError,
+        source="OpenAI 'Error codes': 403 'Country, region, or territory not supported'",
+        codes=("unsupported_country_region_territory", "request_forbidden"),
+        meaning="The provider does not serve the country that the request comes from.",
+        advice="Use an endpoint in a supported region.",
+    ),
+    Rule(
+        name="openai-model",
+        error=ModelNotFoundError,
+        source="OpenAI 'Error codes': model_not_found; Azure: DeploymentNotFound",
+        codes=("model_not_found", "deploymentnotfound"),
+        not_at=(403,),
+    ),
+    Rule(
+        name="openai-server",
+        error=ServerError,
+        source="OpenAI 'Error codes': 500 server_error",
+        types=("server_error",),
+    ),
+)
+"""Rules of OpenAI's and Azure's own."""
+
+TABLE: Final = Table(RULES, ANTHROPIC, AWS, GOOGLE, SHARED)
 
 
 def error(
@@ -31,23 +103,15 @@ def error(
     headers: Headers,
     body: bytes,
     *,
-    provider: str | None = None,
+    provider: str,
     model: str | None = None,
-    now: float | None = None,  # noqa: ARG001  # dates in headers are read against it
+    now: float | None = None,
 ) -> ModelError:
-    """The typed error of a response with a status other than 2xx."""
-    text = body.decode("utf-8", "replace")
-    return _STATUS.get(status, ServerError)(
-        text or f"HTTP status {status}",
-        provider=provider,
-        model=model,
-        status=status,
-        request_id=headers.get("x-request-id"),
-        raw=text,
-        certain=False,
-    )
+    """The typed error of a response with this status (any but 2xx)."""
+    evidence = evidence_of(body, status=status, headers=headers, provider=provider, now=now)
+    return name_failure(evidence, TABLE, model=model)
 
 
-def stream_error(payload: Any, *, provider: str | None = None, model: str | None = None) -> ModelError:
+def stream_error(payload: Any, *, provider: str, model: str | None = None) -> ModelError:
     """The typed error of an error object that came inside a response with status 200."""
-    return ServerError(str(payload), provider=provider, model=model, raw=str(payload), certain=False)
+    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model)

@@ -1,29 +1,54 @@
-"""What the failures of the Responses API mean: the status, until a table says more."""
+"""Failures of OpenAI Responses.
+
+The wire: before the stream the object of Chat Completions; inside it `event: error` with `code` and `message`, and
+`response.failed`, whose `response.error` has `code` (server_error, rate_limit_exceeded, ...) and `message`.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from holdfast.errors import (
-    AuthenticationError,
-    InvalidRequestError,
-    ModelError,
-    ModelNotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    RequestTooLargeError,
-    ServerError,
-)
+from holdfast.errors import InvalidRequestError, ModelError, ModelTimeoutError
+from holdfast.providers.anthropic.errors import RULES as ANTHROPIC
+from holdfast.providers.bedrock.errors import RULES as AWS
 from holdfast.providers.codec import Headers
+from holdfast.providers.failures.body import evidence_of
+from holdfast.providers.failures.naming import name_failure
+from holdfast.providers.failures.rule import Rule, Table
+from holdfast.providers.failures.shared import SHARED
+from holdfast.providers.gemini.errors import RULES as GOOGLE
+from holdfast.providers.openai_chat.errors import RULES as OPENAI
 
-_STATUS: Final[dict[int, type[ModelError]]] = {
-    400: InvalidRequestError,
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: ModelNotFoundError,
-    413: RequestTooLargeError,
-    429: RateLimitError,
-}
+RULES: Final = (
+    Rule(
+        name="responses-picture",
+        error=InvalidRequestError,
+        source="OpenAI Responses, `ResponseError.code`: invalid_image, image_parse_error, failed_to_download_image, ...",
+        codes=(
+            "invalid_image",
+            "invalid_image_format",
+            "invalid_base64_image",
+            "invalid_image_url",
+            "image_too_small",
+            "image_parse_error",
+            "invalid_image_mode",
+            "unsupported_image_media_type",
+            "empty_image_file",
+            "failed_to_download_image",
+            "image_file_not_found",
+        ),
+        meaning="A picture cannot be read.",
+    ),
+    Rule(
+        name="responses-vector-store",
+        error=ModelTimeoutError,
+        source="OpenAI Responses, `ResponseError.code`: vector_store_timeout",
+        codes=("vector_store_timeout",),
+    ),
+)
+"""Rules of Responses' own."""
+
+TABLE: Final = Table(RULES, OPENAI, ANTHROPIC, AWS, GOOGLE, SHARED)
 
 
 def error(
@@ -31,23 +56,15 @@ def error(
     headers: Headers,
     body: bytes,
     *,
-    provider: str | None = None,
+    provider: str,
     model: str | None = None,
-    now: float | None = None,  # noqa: ARG001  # dates in headers are read against it
+    now: float | None = None,
 ) -> ModelError:
-    """The typed error of a response with a status other than 2xx."""
-    text = body.decode("utf-8", "replace")
-    return _STATUS.get(status, ServerError)(
-        text or f"HTTP status {status}",
-        provider=provider,
-        model=model,
-        status=status,
-        request_id=headers.get("x-request-id"),
-        raw=text,
-        certain=False,
-    )
+    """The typed error of a response with this status (any but 2xx)."""
+    evidence = evidence_of(body, status=status, headers=headers, provider=provider, now=now)
+    return name_failure(evidence, TABLE, model=model)
 
 
-def stream_error(payload: Any, *, provider: str | None = None, model: str | None = None) -> ModelError:
+def stream_error(payload: Any, *, provider: str, model: str | None = None) -> ModelError:
     """The typed error of an error object that came inside a response with status 200."""
-    return ServerError(str(payload), provider=provider, model=model, raw=str(payload), certain=False)
+    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model)

@@ -1,0 +1,258 @@
+"""Reading a body of unknown form, within bounds: JSON, JSON inside strings, Python's way to print a dict, HTML, text.
+
+No more than 64 KiB are looked at, 8 levels deep, 400 fields wide; words and the like are taken from the first and last
+few thousand characters of the messages. Nothing here knows a provider: it knows the names that fields have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from holdfast.providers.failures.evidence import Evidence
+
+BOUND: Final = 65_536
+_DEPTH: Final = 8
+_FIELDS: Final = 400
+_MESSAGE: Final = 4_000
+_MESSAGES: Final = 12
+
+_CODE: Final = frozenset(
+    "code type status reason error_code errorcode err_code error_type errortype __type exceptionname name error_name"
+    " category blockreason stopreason subtype err_type errtype".split()
+)
+_TEXT: Final = frozenset(
+    "message msg error detail error_msg error_message errormessage description title err_msg errmsg raw reason"
+    " error_description explanation userfacingmessage developer_message errors cause status_msg statusmessage"
+    " originalmessage text_body fault faultstring details quotametric".split()
+)
+_STATUS: Final = frozenset(
+    "code status statuscode status_code http_code http_status httpstatuscode httpstatus error_code"
+    " originalstatuscode original_status_code upstream_status".split()
+)
+_DETAIL: Final = frozenset(
+    "retrydelay estimated_time n_ctx n_prompt_tokens quotaid quotavalue quotametric content_filter_result"
+    " content_filter_results innererror flagged_input reasons request_id requestid retry_after retryafter"
+    " retry_after_seconds retry_after_ms resets_at resets_in_seconds reset_at param categories x-request-id"
+    " retry_in retry_after_sec metadata_headers provider_name error_type failed_generation location".split()
+)
+# What a caller sent or a model said proves nothing about a failure.
+_SKIPPED: Final = frozenset(
+    "choices candidates messages input output usage previous_errors content delta prompt ctx loc headers httpheaders"
+    " safetyratings usagemetadata links more_info documentation_url doc_url help failed_generation tools".split()
+)
+_NOTHING: Final = frozenset(("", "none", "null", "error", "undefined", "***"))
+
+# "key": "value" in JSON, in Python's dicts, with typographic quotes, in a text that was cut anywhere.
+_PAIR: Final = re.compile(
+    r"""["'\u2018\u2019\u201c\u201d]?\b(code|type|status|reason|error_code|error_type|http_code|http_status|status_code"""
+    r"""|statuscode|__type|param|retryDelay|estimated_time|n_ctx|n_prompt_tokens|quotaId|request_id|retry_after"""
+    r"""|resets_in_seconds)["'\u2018\u2019\u201c\u201d]?\s{0,4}[:=]\s{0,4}"""
+    r"""(?:["'\u2018\u2019\u201c\u201d]([^"'\u2018\u2019\u201c\u201d]{1,120})["'\u2018\u2019\u201c\u201d]|(-?\d{1,12}(?:\.\d{1,20})?)\b)""",
+    re.IGNORECASE,
+)
+_STATUSES: Final = re.compile(
+    r"(?:error code|status[ _]?code|statuscode|http(?:/\d(?:\.\d)?)?(?: status| error| code| code from api)?|\bstatus"
+    r"|api error|error|\bhttp_status|server error|client error|code)\W{1,4}[<(\[]?([1-5]\d\d)\b"
+    r"|^\W{0,3}([45]\d\d)\b"
+    r"|\b([45]\d\d) (?:status code|bad request|unauthorized|forbidden|not found|too many requests|internal server error"
+    r"|bad gateway|service unavailable|gateway time|unprocessable|payment required|request entity|client error"
+    r"|server error|provider returned|conflict|gone|method not allowed)"
+    r"|\| ?(5\d\d): ",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TITLE: Final = re.compile(r"<title[^<>]{0,200}>([^<]{0,300})", re.IGNORECASE)
+_TAG: Final = re.compile(r"<[^<>]{0,400}>")
+_CLASS: Final = re.compile(r"\b([A-Z][A-Za-z]{2,60}(?:Error|Exception|Timeout|Failure))\b")
+_PAGE: Final = re.compile(
+    r"\s{0,200}(?:<!doctype html|<html|<head|<\?xml[^>]{0,200}>\s{0,20}<(?:!doctype )?html)", re.IGNORECASE
+)
+
+
+class _Found:
+    """What the walk through a body has found so far."""
+
+    __slots__ = ("codes", "details", "fields", "html", "messages", "status")
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+        self.messages: list[str] = []
+        self.details: dict[str, Any] = {}
+        self.status: int | None = None
+        self.fields = _FIELDS
+        self.html = False
+
+    def code(self, value: Any) -> None:
+        """Take a code; what is no more than an HTTP status becomes the status."""
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return
+        word = str(value).strip().lower()
+        if "#" in word:  # "com.amazon.coral.service#ThrottlingException"
+            word = word.rpartition("#")[2]
+        if word in _NOTHING or len(word) > 120 or _http_status(word):
+            return
+        if word not in self.codes:
+            self.codes.append(word)
+
+    def message(self, text: str) -> None:
+        """Take a text, once, and only so much of it."""
+        text = _ends(text, _MESSAGE)
+        if text.strip() and text not in self.messages and len(self.messages) < _MESSAGES:
+            self.messages.append(text)
+
+
+def read_body(body: bytes | str | Any) -> Any:
+    """The JSON value of a body, or its text; at most `BOUND` bytes of it."""
+    if isinstance(body, bytes | bytearray | memoryview):
+        if len(body) <= BOUND:
+            try:
+                return msgspec.json.decode(body)
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+                pass
+        return bytes(body[:BOUND]).decode("utf-8", "replace")
+    if isinstance(body, str):
+        return _json_in(body) if len(body) <= BOUND else body[:BOUND]
+    return body
+
+
+def evidence_of(
+    body: Any,
+    *,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    provider: str | None = None,
+    now: float | None = None,
+) -> Evidence:
+    """The evidence in a body: bytes, text, or JSON read already. `headers` have lower-cased names."""
+    value = read_body(body)
+    found = _Found()
+    if isinstance(value, str):
+        _read_text(value, found)
+    else:
+        _walk(value, found, 0)
+    known = status if status is not None and not 200 <= status < 300 else found.status or status
+    return Evidence(
+        status=known,
+        codes=tuple(found.codes),
+        messages=tuple(found.messages),
+        details=found.details,
+        headers=headers,
+        provider=provider,
+        html=found.html,
+        raw=_raw(body),
+        now=now,
+    )
+
+
+def _walk(value: Any, found: _Found, depth: int) -> None:
+    if depth > _DEPTH or found.fields <= 0:
+        return
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            found.fields -= 1
+            if found.fields <= 0:
+                return
+            if isinstance(key, str):
+                _field(key.lower(), inner, found, depth)
+    elif isinstance(value, list | tuple):
+        for inner in value[:_FIELDS]:
+            if isinstance(inner, str):
+                _text(inner, found, depth)
+            else:
+                _walk(inner, found, depth + 1)
+    elif isinstance(value, str):
+        _text(value, found, depth)
+
+
+def _field(key: str, value: Any, found: _Found, depth: int) -> None:
+    if key in _DETAIL and value not in (None, ""):
+        found.details.setdefault(key, value)
+    if key in _SKIPPED:
+        return
+    if isinstance(value, str):
+        if key in _STATUS and (status := _http_status(value)):
+            found.status = found.status or status
+        elif key in _CODE:
+            found.code(value)
+        if key in _TEXT:
+            _text(value, found, depth)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        if key in _STATUS and (status := _http_status(str(value))):
+            found.status = found.status or status
+        elif key in _CODE or key in _STATUS:
+            found.code(value)
+    elif isinstance(value, Mapping | list | tuple):
+        _walk(value, found, depth + 1)
+
+
+def _text(text: str, found: _Found, depth: int) -> None:
+    """Take a text for people; a text that holds JSON is read as that, too."""
+    if depth < _DEPTH and ("{" in text or "<" in text):
+        inner = _json_in(text.strip())
+        if isinstance(inner, str):
+            _read_text(inner, found)
+        else:
+            _walk(inner, found, depth + 1)
+        return
+    found.message(text)
+
+
+def _read_text(text: str, found: _Found) -> None:
+    if '\\"' in text:  # JSON in a string in a string: its quotes come with backslashes
+        text = text.replace("\\\\", "\\").replace('\\"', '"').replace("\\n", "\n")
+        text = text.replace('\\"', '"').replace("\\n", "\n")
+    text = _ends(text, _MESSAGE)
+    page = text.lstrip("\ufeff")
+    if _PAGE.match(page):
+        found.html = True
+    if "<" in text:
+        title = _TITLE.search(text)
+        if title is not None and title[1].strip():
+            found.message(title[1].strip())
+        text = _TAG.sub(" ", text)
+    for name in _CLASS.findall(text)[:12]:
+        found.code(name)
+    for key, quoted, number in _PAIR.findall(text)[:40]:
+        _field(key.lower(), quoted or _number(number), found, _DEPTH)
+    if found.status is None and (match := _STATUSES.search(text)) is not None:
+        found.status = int(next(group for group in match.groups() if group))
+    found.message(text)
+
+
+def _json_in(text: str) -> Any:
+    if text[:1] in "{[" or text[:2] == '"{':
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError, ValueError):
+            return text
+    return text
+
+
+def _http_status(word: str) -> int | None:
+    return int(word) if len(word) == 3 and word.isascii() and word.isdigit() and "299" < word < "600" else None
+
+
+def _number(text: str) -> int | float:
+    return float(text) if "." in text else int(text)
+
+
+def _ends(text: str, bound: int) -> str:
+    """`text`, or its two ends where it is longer than both together."""
+    return text if len(text) <= 2 * bound else f"{text[:bound]} ... {text[-bound:]}"
+
+
+def _raw(body: Any) -> str:
+    match body:
+        case bytes() | bytearray():
+            return bytes(body[:4096]).decode("utf-8", "replace")
+        case str():
+            return body[:4096]
+        case None:
+            return ""
+    try:
+        return msgspec.json.encode(body)[:4096].decode("utf-8", "replace")
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+        return ""

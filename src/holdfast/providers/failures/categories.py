@@ -1,0 +1,61 @@
+"""What a content filter objected to, and whether it was the prompt or the response."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from holdfast.errors import Scope
+from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.words import phrase_of
+
+_PROMPT: Final = tuple(
+    map(phrase_of, ("prompt", "input", "your request", "your message", "messages", "user content", "question"))
+)
+_RESPONSE: Final = tuple(
+    map(phrase_of, ("output", "response", "completion", "generated", "generation", "the answer", "candidate"))
+)
+_SAFETY_CHECK: Final = re.compile(r"SAFETY_CHECK_TYPE_([A-Z_]{2,40})")  # xAI
+_MOST: Final = 12
+
+
+def scope_of(evidence: Evidence) -> Scope | None:
+    """Whether prompt or response was refused, by the field named or by the words; None when neither tells."""
+    if evidence.details.get("param") in ("prompt", "input", "messages"):
+        return "prompt"
+    line = evidence.words.line
+    asked = any(phrase.within(line) for phrase in _PROMPT)
+    said = any(phrase.within(line) for phrase in _RESPONSE)
+    if asked == said:
+        return None
+    return "prompt" if asked else "response"
+
+
+def categories_of(evidence: Evidence) -> tuple[str, ...]:
+    """The categories named: Azure's filtered ones, OpenRouter's reasons, xAI's checks, Google's and others' lists."""
+    found = dict.fromkeys(_named(evidence))
+    return tuple(found)[:_MOST]
+
+
+def _named(evidence: Evidence) -> Iterator[str]:
+    details = evidence.details
+    for name in ("content_filter_result", "content_filter_results"):
+        yield from filtered(details.get(name))
+    inner = details.get("innererror")
+    if isinstance(inner, Mapping):
+        yield from filtered(inner.get("content_filter_result"))
+        yield from filtered(inner.get("content_filter_results"))
+    for name in ("reasons", "categories"):  # OpenRouter's moderation: metadata.reasons
+        value = details.get(name)
+        if isinstance(value, list | tuple):
+            yield from (word for word in value if isinstance(word, str))
+    yield from (word.lower() for word in _SAFETY_CHECK.findall(evidence.text))
+
+
+def filtered(results: Any) -> Iterator[str]:
+    """Azure: the categories of a `content_filter_result` that were filtered or detected."""
+    if isinstance(results, Mapping):
+        for name, result in results.items():
+            if isinstance(result, Mapping) and result.get("filtered") is True:
+                yield str(name)

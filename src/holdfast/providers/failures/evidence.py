@@ -1,0 +1,58 @@
+"""What came, as far as it can prove anything: status, codes, words and details, without a word about what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from holdfast.providers.failures.words import Words, words_of
+
+
+class Evidence:
+    """What is known about one failure.
+
+    Attributes:
+        status: the HTTP status; of a failure inside a 200 the status that its body tells of; None if unknown.
+        codes: codes, types, reasons and exception names, lower-cased, in the order found.
+        messages: the texts for people, the outermost first.
+        details: values of known fields, by their lower-cased name (`"retrydelay"`, `"n_ctx"`, `"quotaid"`, ...).
+        headers: of the response, with lower-cased names.
+        provider: the endpoint's name.
+        html: whether a page came in place of an answer.
+        raw: the beginning of what came.
+        now: the time in seconds since 1970, if known.
+    """
+
+    def __init__(  # each is one thing that came
+        self,
+        *,
+        status: int | None = None,
+        codes: tuple[str, ...] = (),
+        messages: tuple[str, ...] = (),
+        details: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        provider: str | None = None,
+        html: bool = False,
+        raw: str = "",
+        now: float | None = None,
+    ) -> None:
+        self.status = status
+        self.codes = codes
+        self.messages = messages
+        self.details = details or {}
+        self.headers = headers or {}
+        self.provider = provider
+        self.html = html
+        self.raw = raw
+        self.now = now
+
+    @cached_property
+    def text(self) -> str:
+        """All messages, joined."""
+        return "\n".join(self.messages)
+
+    @cached_property
+    def words(self) -> Words:
+        """The messages as words."""
+        return words_of(self.text)

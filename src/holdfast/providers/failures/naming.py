@@ -1,0 +1,105 @@
+"""From evidence to the typed error: the table gives the class, the evidence gives the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from holdfast.errors import (
+    ContentFilterError,
+    ContextOverflowError,
+    InvalidRequestError,
+    InvalidResponseError,
+    Limit,
+    ModelError,
+    OverloadedError,
+    QuotaExhaustedError,
+    RateLimitError,
+    RequestTooLargeError,
+    ServerError,
+)
+from holdfast.providers.failures.categories import categories_of, scope_of
+from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.limits import limit_of
+from holdfast.providers.failures.quotas import quota_of
+from holdfast.providers.failures.retry_after import retry_after
+from holdfast.providers.failures.rule import Match, Table
+
+_WAITING: Final = (RateLimitError, QuotaExhaustedError, OverloadedError, ServerError)
+_SIZED: Final = (ContextOverflowError, RequestTooLargeError, RateLimitError, QuotaExhaustedError, InvalidRequestError)
+_REQUEST_IDS: Final = (
+    "x-request-id",  # OpenAI, Groq, DashScope, most others
+    "request-id",  # Anthropic
+    "x-amzn-requestid",
+    "apim-request-id",  # Azure
+    "x-ms-request-id",
+    "x-goog-request-id",
+    "x-litellm-call-id",
+    "x-generation-id",
+    "x-correlation-id",
+    "cf-ray",
+)
+_MESSAGE: Final = 1_000
+
+
+def name_failure(evidence: Evidence, table: Table, *, model: str | None = None) -> ModelError:
+    """The typed error for this evidence; `certain` is False where only the status, or less, suggested the class."""
+    match = table.match(evidence)
+    if match is None:
+        return InvalidResponseError(_message(evidence), certain=False, **_facts(evidence, model))
+    rule, error = match.rule, match.rule.error
+    return error(
+        _message(evidence),
+        **_facts(evidence, model, proof=match.proof if match.step in ("code", "type") else None),
+        retry_after=retry_after(evidence) if issubclass(error, _WAITING) else None,
+        scope=(rule.scope or scope_of(evidence)) if error is ContentFilterError else None,
+        categories=categories_of(evidence) if error is ContentFilterError else (),
+        limit=_limit(evidence) if issubclass(error, _SIZED) else None,
+        quota=rule.quota or (quota_of(evidence) if issubclass(error, _WAITING[:2]) else None),
+        phase=rule.phase,
+        certain=_certain(match),
+        rule=rule.name,
+    )
+
+
+def _facts(evidence: Evidence, model: str | None, proof: str | None = None) -> Any:
+    return {
+        "provider": evidence.provider,
+        "model": model,
+        "status": evidence.status,
+        "code": proof or (evidence.codes[0] if evidence.codes else None),
+        "request_id": request_id(evidence.headers, evidence.details),
+        "raw": evidence.raw or None,
+    }
+
+
+def request_id(headers: Mapping[str, str], details: Mapping[str, Any]) -> str | None:
+    """The provider's id for the request, from its headers or its body."""
+    found = next((headers[name] for name in _REQUEST_IDS if name in headers), None)
+    if found is None:
+        inside = details.get("request_id") or details.get("requestid")
+        found = inside if isinstance(inside, str) else None
+    return found[:200] if found else None
+
+
+def _limit(evidence: Evidence) -> Limit | None:
+    return limit_of(evidence)
+
+
+def _certain(match: Match) -> bool:
+    return match.rule.sure or match.step not in ("hint", "status")
+
+
+def _message(evidence: Evidence) -> str:
+    said = next((text.strip() for text in evidence.messages if text.strip()), "")
+    if said:
+        return said[:_MESSAGE]
+    if evidence.codes:
+        return evidence.codes[0]
+    if evidence.status is None:
+        return "An unknown failure"
+    try:
+        return f"HTTP {evidence.status} {HTTPStatus(evidence.status).phrase}, without a word"
+    except ValueError:
+        return f"HTTP {evidence.status}, without a word"

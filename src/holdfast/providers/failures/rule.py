@@ -1,0 +1,156 @@
+"""A rule names one failure by what may prove it; a table tries its rules in the order of how much each proof is worth.
+
+    1. codes       a code or type that means one thing only
+    2. test        structured details and numbers, asked by a function
+    3. phrases     words that mean one thing only, where a provider sends a general code, or none
+    4. types       a general code or type, such as "invalid_request_error"
+    5. hints       words that often mean it; where the status says no more than "client error" or "server error"
+    6. statuses    the HTTP status alone
+
+Within a step the first rule in the table wins. What steps 5 and 6 find is marked as not certain, unless the status
+itself says it all (401, 529).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from msgspec import Struct
+
+from holdfast.errors import ModelError, Scope
+from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.words import Phrase, phrase_of
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One way in which a failure shows, and its name.
+
+    - `name`: unique; `ModelError.rule` carries it. `source`: where the provider says so.
+    - `codes`, `types`, `phrases`, `hints`, `statuses`, `test`: what proves it, see the module.
+    - `at`: only with these HTTP statuses (or when none is known). `not_at`: never with these.
+    - `providers`: only at these endpoints: for numbers that mean something else elsewhere.
+    - `sure`: whether a hint or a bare status is proof enough.
+    - `quota`, `scope`, `phase`: facts that the error gets from the rule.
+    - `retry_same`: whether the same request may pass later, where that differs from what the class says.
+    - `meaning`, `advice`: for people; in place of the words of the class.
+    """
+
+    name: str
+    error: type[ModelError]
+    source: str
+    codes: tuple[str, ...] = ()
+    test: Callable[[Evidence], bool] | None = None
+    phrases: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = ()
+    at: tuple[int, ...] = ()
+    not_at: tuple[int, ...] = ()
+    providers: tuple[str, ...] = ()
+    sure: bool = False
+    quota: str | None = None
+    scope: Scope | None = None
+    phase: str | None = None
+    retry_same: bool | None = None
+    meaning: str = ""
+    advice: str = ""
+
+    def holds_for(self, evidence: Evidence) -> bool:
+        """Whether the rule may be asked at all about this evidence."""
+        status = evidence.status
+        return (
+            (not self.at or status is None or status in self.at)
+            and status not in self.not_at
+            and (not self.providers or evidence.provider in self.providers)
+        )
+
+
+class Match(Struct, frozen=True):
+    """The rule that named a failure, and what proved it: a step (`"code"`, `"phrase"`, ...) and the proof itself."""
+
+    rule: Rule
+    step: str
+    proof: str
+
+
+_VAGUE: Final = frozenset((None, 200, 400, 422, 500))  # statuses that leave open what is wrong
+
+
+class Table:
+    """Rules, most telling first, indexed so that a question costs about the same however many there are."""
+
+    def __init__(self, *groups: Iterable[Rule]) -> None:
+        self.rules = tuple({rule.name: rule for group in groups for rule in group}.values())
+        self._codes: dict[str, list[tuple[int, Rule]]] = {}
+        self._types: dict[str, list[tuple[int, Rule]]] = {}
+        self._statuses: dict[int, list[tuple[int, Rule]]] = {}
+        self._phrases: dict[str, list[tuple[int, Rule, Phrase]]] = {}
+        self._hints: dict[str, list[tuple[int, Rule, Phrase]]] = {}
+        self._tests = tuple(rule for rule in self.rules if rule.test is not None)
+        for place, rule in enumerate(self.rules):
+            for code in rule.codes:
+                self._codes.setdefault(code.lower(), []).append((place, rule))
+            for code in rule.types:
+                self._types.setdefault(code.lower(), []).append((place, rule))
+            for status in rule.statuses:
+                self._statuses.setdefault(status, []).append((place, rule))
+            for index, written in ((self._phrases, rule.phrases), (self._hints, rule.hints)):
+                for phrase in map(phrase_of, written):
+                    index.setdefault(phrase.anchor, []).append((place, rule, phrase))
+
+    def match(self, evidence: Evidence) -> Match | None:
+        """The rule that names this failure, or None when not even the status is known."""
+        return (
+            _first(self._codes, evidence.codes, evidence, "code")
+            or self._test(evidence)
+            or _spoken(self._phrases, evidence, "phrase")
+            or _first(self._types, evidence.codes, evidence, "type")
+            or (_spoken(self._hints, evidence, "hint") if evidence.status in _VAGUE else None)
+            or _first(self._statuses, (evidence.status,), evidence, "status")
+        )
+
+    def _test(self, evidence: Evidence) -> Match | None:
+        for rule in self._tests:
+            if rule.test is not None and rule.holds_for(evidence) and rule.test(evidence):
+                return Match(rule, "details", "")
+        return None
+
+
+def _first(
+    index: dict[str, list[tuple[int, Rule]]] | dict[int, list[tuple[int, Rule]]],
+    keys: Iterable[str | int | None],
+    evidence: Evidence,
+    step: str,
+) -> Match | None:
+    found: list[tuple[int, Rule, str]] = [
+        (place, rule, str(key))
+        for key in keys
+        for place, rule in index.get(key, ())  # type: ignore[call-overload]  # keys are of the index's own type
+        if rule.holds_for(evidence)
+    ]
+    if not found:
+        return None
+    _, rule, proof = min(found, key=_place)
+    return Match(rule, step, proof)
+
+
+def _spoken(index: dict[str, list[tuple[int, Rule, Phrase]]], evidence: Evidence, step: str) -> Match | None:
+    line, words = evidence.words.line, evidence.words.words
+    anchors = index.keys() & words
+    if not line.isascii():
+        anchors.add("")
+    found = [
+        (place, rule, phrase.written)
+        for anchor in anchors
+        for place, rule, phrase in index.get(anchor, ())
+        if phrase.within(line) and rule.holds_for(evidence)
+    ]
+    if not found:
+        return None
+    _, rule, proof = min(found, key=_place)
+    return Match(rule, step, proof)
+
+
+def _place(found: tuple[int, Rule, str]) -> int:
+    return found[0]

@@ -1,0 +1,144 @@
+"""Google's failures: Gemini API and Vertex AI.
+
+The wire: `{"error": {"code", "message", "status", "details": [...]}}`, sometimes inside a list. `status` is a gRPC word;
+what tells more stands in `details` (google.rpc): `ErrorInfo.reason`, `QuotaFailure.violations[].quotaId`,
+`RetryInfo.retryDelay`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from holdfast.errors import (
+    AuthenticationError,
+    ContextOverflowError,
+    ModelError,
+    ModelTimeoutError,
+    OverloadedError,
+    PermissionDeniedError,
+    QuotaExhaustedError,
+    RateLimitError,
+    ServerError,
+)
+from holdfast.providers.codec import Headers
+from holdfast.providers.failures.body import evidence_of
+from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.naming import name_failure
+from holdfast.providers.failures.rule import Rule, Table
+from holdfast.providers.failures.shared import SHARED
+from holdfast.providers.failures.words import phrase_of
+
+_ZERO: Final = phrase_of("limit: 0")
+_CREDIT: Final = tuple(map(phrase_of, ("credits are depleted", "spending cap", "billing account", "prepayment")))
+
+
+def _quota_failure(evidence: Evidence) -> bool:
+    return "resource_exhausted" in evidence.codes or "quotaid" in evidence.details
+
+
+def zero_quota(evidence: Evidence) -> bool:
+    """A free-tier quota of zero: `limit: 0` in the message, or a `quotaValue` of 0."""
+    if not _quota_failure(evidence):
+        return False
+    return str(evidence.details.get("quotavalue", "")) == "0" or _says_zero(evidence)
+
+
+def temporary_quota(evidence: Evidence) -> bool:
+    """A quota of a minute or a day: "check your plan and billing details" is said for those, too."""
+    return _quota_failure(evidence) and not any(phrase.within(evidence.words.line) for phrase in _CREDIT)
+
+
+def _says_zero(evidence: Evidence) -> bool:
+    line = evidence.words.line
+    at = line.find(_ZERO.parts[0])
+    # "limit: 0.5" is two words here, and no zero
+    return at >= 0 and "limit: 0." not in evidence.text
+
+
+RULES: Final = (
+    Rule(
+        name="google-quota-zero",
+        error=QuotaExhaustedError,
+        source="Gemini API 'Rate limits': models that the free tier does not include have a limit of 0",
+        test=zero_quota,
+        quota="zero",
+        meaning="The project's quota for this model is zero.",
+        advice="Enable billing for the project, or use a model of its tier.",
+    ),
+    Rule(
+        name="google-quota",
+        error=RateLimitError,
+        source="Gemini API 'Rate limits', google.rpc.QuotaFailure: 429 RESOURCE_EXHAUSTED",
+        test=temporary_quota,
+        meaning="A quota per minute or day is used up; `error.quota` says which, where Google does.",
+    ),
+    Rule(
+        name="google-key",
+        error=AuthenticationError,
+        source="google.rpc.ErrorInfo reasons; a bad key comes as 400 INVALID_ARGUMENT",
+        codes=("api_key_invalid", "access_token_expired", "credentials_missing", "unauthenticated"),
+    ),
+    Rule(
+        name="google-permission",
+        error=PermissionDeniedError,
+        source="google.rpc.ErrorInfo reasons",
+        codes=(
+            "service_disabled",
+            "billing_disabled",
+            "consumer_suspended",
+            "api_key_service_blocked",
+            "iam_permission_denied",
+            "access_token_scope_insufficient",
+            "user_project_denied",
+        ),
+    ),
+    Rule(
+        name="google-window",
+        error=ContextOverflowError,
+        source="Gemini API 400: 'The input token count (N) exceeds the maximum number of tokens allowed (M)'",
+        phrases=("input token count ... exceeds the maximum", "exceeds the maximum number of tokens allowed"),
+        not_at=(429,),
+    ),
+    Rule(
+        name="google-deadline",
+        error=ModelTimeoutError,
+        source="Gemini API 'Troubleshooting': 504 DEADLINE_EXCEEDED; 503 'Deadline expired before operation'",
+        codes=("deadline_exceeded",),
+        phrases=("deadline expired before operation could complete",),
+    ),
+    Rule(
+        name="google-overloaded",
+        error=OverloadedError,
+        source="Gemini API 'Troubleshooting': 503 UNAVAILABLE",
+        phrases=("the model is overloaded", "model is currently experiencing high demand"),
+    ),
+    Rule(
+        name="google-cancelled",
+        error=ServerError,
+        source="google.rpc.Code CANCELLED, HTTP 499: the server cancelled the operation",
+        codes=("cancelled",),
+        at=(499, 500, 200),
+    ),
+)
+"""Rules of Google's own."""
+
+TABLE: Final = Table(RULES, SHARED)
+
+
+def error(
+    status: int,
+    headers: Headers,
+    body: bytes,
+    *,
+    provider: str,
+    model: str | None = None,
+    now: float | None = None,
+) -> ModelError:
+    """The typed error of a response with this status (any but 2xx)."""
+    evidence = evidence_of(body, status=status, headers=headers, provider=provider, now=now)
+    return name_failure(evidence, TABLE, model=model)
+
+
+def stream_error(payload: Any, *, provider: str, model: str | None = None) -> ModelError:
+    """The typed error of an error object that came inside a response with status 200."""
+    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model)
