@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from holdfast.errors import Limit, ModelError
 from holdfast.messages import SystemMessage
+from holdfast.providers.catalog import CodecName, make_service
 from holdfast.providers.codec import HTTPReply, ServedRequest, Service
 from holdfast.redact import redact
 from holdfast.request import Request
@@ -60,10 +61,11 @@ class Received(Struct, frozen=True, kw_only=True):
 class Reception:
     """What one simulator knows between its requests: how often each prompt was asked, and what the limits hold."""
 
-    def __init__(self, scenario: Scenario, services: Sequence[Service], max_records: int) -> None:
+    def __init__(self, scenario: Scenario, wires: Sequence[CodecName], max_records: int) -> None:
         self.scenario = scenario
+        self._wires = tuple(wires)
+        self._services: dict[CodecName, Service] = {}
         self.received: deque[Received] = deque(maxlen=max_records)
-        self._services = tuple(services)
         self._numbers: Counter[str] = Counter()
         self._attempts: OrderedDict[bytes, int] = OrderedDict()
         self._limiters: dict[str, RateLimiter] = {}
@@ -73,7 +75,7 @@ class Reception:
         record = Received(
             at=now, method=asked.method, path=redact(asked.target), headers=_masked(asked.headers), body=asked.body
         )
-        service = next((one for one in self._services if one.matches(asked.method, asked.path)), None)
+        service = self._service(asked)
         if service is None:
             self.received.append(record)
             return written(drafted(self._elsewhere(asked)))
@@ -88,6 +90,14 @@ class Reception:
             replace(record, number=self._numbers[served.model], attempt=self._attempts[_asked(served)])
         )
         return reply
+
+    def _service(self, asked: Asked) -> Service | None:
+        """The wire that this request speaks; a wire is loaded when no other one before it matches."""
+        for name in self._wires if asked.method == "POST" else ():
+            service = self._services.get(name) or self._services.setdefault(name, make_service(name))
+            if service.matches(asked.method, asked.path):
+                return service
+        return None
 
     def _serve(
         self, asked: Asked, service: Service, served: ServedRequest, time: tuple[float, float]

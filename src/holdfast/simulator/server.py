@@ -19,7 +19,7 @@ from typing import Final, Self, get_args
 import msgspec
 
 from holdfast.errors import ConfigurationError
-from holdfast.providers.catalog import CodecName, make_service
+from holdfast.providers.catalog import CodecName
 from holdfast.providers.codec import HTTPReply
 from holdfast.runtime.clock import Clock, SystemClock
 from holdfast.simulator.reception import Received, Reception
@@ -76,8 +76,7 @@ class Simulator:
     ) -> None:
         if host not in _LOOPBACK:
             raise ConfigurationError(f"The simulator serves loopback only; {host!r} is no loopback address.")
-        services = [make_service(name) for name in wires]
-        self.reception = Reception(scenario or builtin("storm"), services, max_records)
+        self.reception = Reception(scenario or builtin("storm"), wires, max_records)
         self._host, self._port = host, port
         self._max_connections, self._max_body = max_connections, max_body
         self._clock = clock or SystemClock()
