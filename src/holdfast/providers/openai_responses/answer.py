@@ -143,9 +143,14 @@ class Answer:
 
     def annotation(self, index: int, content: int, annotation: Any) -> Event:
         """A citation."""
-        piece = self._pieces.get((index, TEXT, content)) or self._open(index, TEXT, content)[1]
-        piece.annotations += 1
-        return TextDelta("", piece.part, annotations=(annotation,))
+        piece = self._pieces.get((index, TEXT, content))
+        if piece is not None:
+            piece.annotations += 1
+            return TextDelta("", piece.part, None, (annotation,))
+        item, piece = self._open(index, TEXT, content)
+        piece.annotations = 1
+        item.rest = rest_of(item.data)
+        return TextDelta("", piece.part, None, (annotation,), item.id, item.rest, ORIGIN)
 
     def missing(self, index: int, kind: int, number: int, whole: str) -> Event | None:
         """What of a piece has not been told yet, now that it is whole."""

@@ -52,13 +52,13 @@ class OpenAIResponsesCodec:
         """A decoder of an answer; it finds out by itself whether the server streams."""
         del request
         request_id = headers.get("x-request-id") or headers.get("apim-request-id")  # the latter is Azure's
-        return ResponsesDecoder(self.dialect.provider or None, model, request_id)
+        return ResponsesDecoder(self.dialect.provider, model, request_id)
 
     def error(
         self, status: int, headers: Headers, body: bytes, *, model: str | None = None, now: float | None = None
     ) -> ModelError:
         """The typed error of a failed response."""
-        return errors.error(status, headers, body, provider=self.dialect.provider or None, model=model, now=now)
+        return errors.error(status, headers, body, provider=self.dialect.provider, model=model, now=now)
 
     def _query(self, **fields: str) -> str:
         if self.dialect.api_version is not None:

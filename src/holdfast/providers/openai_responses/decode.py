@@ -26,7 +26,7 @@ _RUNNING: Final = ("queued", "in_progress")
 class ResponsesDecoder:
     """Reads one answer, whichever of the two forms the server chose, whatever was asked for."""
 
-    def __init__(self, provider: str | None, model: str, request_id: str | None) -> None:
+    def __init__(self, provider: str, model: str, request_id: str | None) -> None:
         self._provider = provider
         self._model = model
         self._answer = Answer(provider, request_id)

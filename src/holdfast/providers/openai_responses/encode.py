@@ -9,13 +9,16 @@ schemas. `Request.extra` overrides both; what needs a stored response (`backgrou
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from holdfast.providers.codec import Dialect
 from holdfast.providers.continuation import carry_on
 from holdfast.providers.openai_responses.input import input_items, instructions_of
+from holdfast.providers.openai_responses.rules import rules_for
 from holdfast.providers.output import downgrade
+from holdfast.providers.overlay import overlay
+from holdfast.providers.portable import adapt
 from holdfast.providers.strict import strict_schema
 from holdfast.request import NamedTool, OutputSchema, Request, Settings, Tool, ToolChoice
 
@@ -25,31 +28,36 @@ _REASONS: Final = re.compile(r"(?:.*[/.])?(?:o\d|gpt-(?:[5-9]|\d\d)(?!.*chat)|gp
 _ENCRYPTED: Final = "reasoning.encrypted_content"
 _LOGPROBS: Final = "message.output_text.logprobs"
 _NEED_STORE: Final = ("background", "previous_response_id", "conversation")
-_MERGED: Final = ("tools", "include")
+_ELSEWHERE: Final = ("previous_response_id", "conversation")
+"""The history, or its beginning, is at the provider, so what is sent need not be whole."""
 
 
 def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The body, and notes on what this wire or model could not take over."""
     request = carry_on(request, native=False)
-    request = downgrade(request, schema=dialect.json_schema, json_mode=dialect.json_mode, forced_tool=False)
-    extra = {**dialect.options, **request.extra}
     notes: list[str] = []
+    extra = {**dialect.options, **request.extra}
+    if not any(extra.get(name) for name in _ELSEWHERE):
+        adapted = adapt(request.messages, rules_for(dialect))
+        notes += adapted.notes
+        request = request.replace(messages=adapted.messages)
+    request = downgrade(request, schema=dialect.json_schema, json_mode=dialect.json_mode, forced_tool=False)
     reasons = _reasons(request, model)
     stored = bool(extra.get("store")) or any(extra.get(name) for name in _NEED_STORE)
     instructions, messages = instructions_of(request.messages)
     body: dict[str, Any] = {
         "model": model,
-        "input": input_items(messages, dialect, stored=stored),
+        "input": input_items(messages, dialect, stored=stored, breakpoints="prompt_cache_options" in extra),
         "store": None if stored else False,
         "instructions": instructions or None,
         "stream": request.stream or None,
         "tools": [_tool(tool, dialect) for tool in request.tools] or None,
         "tool_choice": _tool_choice(request.tool_choice, dialect) if request.tools or extra.get("tools") else None,
         "text": _text(request.output),
-        "include": _include(request.settings, reasons=reasons) or None,
+        "include": _include(request.settings, extra.pop("include", ()), reasons=reasons) or None,
         **_settings(request.settings, dialect, notes, reasons=reasons),
     }
-    return _lay(body, extra), tuple(notes)
+    return overlay(body, extra), tuple(notes)
 
 
 def _reasons(request: Request, model: str) -> bool:
@@ -84,8 +92,9 @@ def _text(output: Any) -> dict[str, Any] | None:
             return {"format": {"type": "json_object"}}
 
 
-def _include(settings: Settings, *, reasons: bool) -> list[str]:
-    return [_ENCRYPTED] * reasons + [_LOGPROBS] * bool(settings.logprobs or settings.top_logprobs)
+def _include(settings: Settings, asked: Iterable[str], *, reasons: bool) -> list[str]:
+    ours = [_ENCRYPTED] * reasons + [_LOGPROBS] * bool(settings.logprobs or settings.top_logprobs)
+    return list(dict.fromkeys([*ours, *asked]))
 
 
 def _settings(settings: Settings, dialect: Dialect, notes: list[str], *, reasons: bool) -> dict[str, Any]:
@@ -109,17 +118,3 @@ def _settings(settings: Settings, dialect: Dialect, notes: list[str], *, reasons
         "reasoning": {"effort": effort} if effort else None,
         "user": settings.user,
     }
-
-
-def _lay(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """`extra` over `body`: objects are merged, and so are the lists of tools and of what to include."""
-    laid = {name: value for name, value in body.items() if value is not None}
-    for name, value in extra.items():
-        below = laid.get(name)
-        if isinstance(below, dict) and isinstance(value, Mapping):
-            laid[name] = _lay(below, value)
-        elif name in _MERGED and isinstance(below, list) and isinstance(value, list | tuple):
-            laid[name] = [*below, *(entry for entry in value if entry not in below)]
-        else:
-            laid[name] = value
-    return laid

@@ -48,8 +48,13 @@ def _only_words(message: SystemMessage) -> bool:
     return all(isinstance(part, Text | CachePoint) for part in message.parts)
 
 
-def input_items(messages: Iterable[Message], dialect: Dialect, *, stored: bool) -> list[dict[str, Any]]:
-    """The items. `stored` says that the provider keeps responses, so that an id alone names a reasoning item.
+def input_items(
+    messages: Iterable[Message], dialect: Dialect, *, stored: bool, breakpoints: bool = False
+) -> list[dict[str, Any]]:
+    """The items.
+
+    `stored` says that the provider keeps responses, so that an id alone names a reasoning item; `breakpoints` that the
+    model takes explicit cache breakpoints.
 
     Raises:
         InvalidRequestError: a part cannot be carried by this wire.
@@ -59,9 +64,9 @@ def input_items(messages: Iterable[Message], dialect: Dialect, *, stored: bool) 
     for message in messages:
         match message:
             case SystemMessage():
-                items += _spoken(dialect.system_role, message.content)
+                items += _spoken(dialect.system_role, message.content, breakpoints=breakpoints)
             case UserMessage():
-                items += _spoken("user", message.content)
+                items += _spoken("user", message.content, breakpoints=breakpoints)
             case AssistantMessage():
                 said = said_items(message.parts)
                 custom.update(item["call_id"] for item in said if item.get("type") == CUSTOM_CALL)
@@ -71,12 +76,19 @@ def input_items(messages: Iterable[Message], dialect: Dialect, *, stored: bool) 
     return items
 
 
-def _spoken(role: str, content: str | tuple[Any, ...]) -> list[dict[str, Any]]:
+def _spoken(role: str, content: str | tuple[Any, ...], *, breakpoints: bool) -> list[dict[str, Any]]:
     """One message item; items of the wire's own that stand in the content come before it."""
     if isinstance(content, str):
         return [{"role": role, "content": content}] if content else []
     own = [part.data for part in content if isinstance(part, Opaque) and part.origin == ORIGIN]
-    parts = [input_part(part) for part in content if not isinstance(part, Opaque | CachePoint)]
+    parts: list[dict[str, Any]] = []
+    for part in content:
+        if isinstance(part, CachePoint):
+            if breakpoints and parts:
+                ttl = {"ttl": part.ttl} if part.ttl else {}
+                parts[-1]["prompt_cache_breakpoint"] = {"mode": "explicit", **ttl}
+        elif not isinstance(part, Opaque):
+            parts.append(input_part(part))
     return [*own, {"role": role, "content": parts}] if parts else own
 
 
@@ -167,8 +179,10 @@ def _said(group: list[AssistantPart]) -> Iterator[dict[str, Any]]:
         case Opaque() if first.origin == ORIGIN:
             pictures = [part for part in group if isinstance(part, Image) and part.data is not None]
             yield {**first.data, "result": _base64(pictures[0].data or b"")} if pictures else first.data
+        case Image():
+            yield {"role": "assistant", "content": "[image: not shown, this model cannot take it]"}
         case _:
-            pass  # pictures that the model made elsewhere, foreign thinking: nothing here takes them
+            pass  # foreign thinking and items, where no rule took them out before
 
 
 def _message(first: Text, texts: list[Text]) -> dict[str, Any]:

@@ -201,6 +201,8 @@ def _spoken(item: dict[str, Any]) -> Iterator[Text]:
     pieces = [{"text": content}] if isinstance(content, str) else content
     for piece in pieces:
         words = piece.get("text") or piece.get("refusal") or ""
+        if not (words or origin):
+            continue
         yield Text(words, tuple(piece.get("annotations") or ()), item_id, rest, origin)
 
 

@@ -152,12 +152,12 @@ class ResponsesWriter:
             said = self._item(event.part, (Text, event.id or event.part), part)
         item, place = self._of[event.part], self._place(event.part, raw=False)
         where = {"item_id": item.id, "output_index": item.index, "content_index": place}
-        for number, annotation in enumerate(event.annotations or ()):
-            fields = {**where, "annotation_index": number, "annotation": annotation}
-            said += self._say("response.output_text.annotation.added", **fields)
         if event.text or event.logprobs:
             logprobs = list(event.logprobs or ())
             said += self._say("response.output_text.delta", **where, delta=event.text, logprobs=logprobs)
+        for number, annotation in enumerate(event.annotations or ()):
+            fields = {**where, "annotation_index": number, "annotation": annotation}
+            said += self._say("response.output_text.annotation.added", **fields)
         return said
 
     def _thinking(self, event: ThinkingDelta) -> bytes:
