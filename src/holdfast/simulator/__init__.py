@@ -5,8 +5,9 @@ from __future__ import annotations
 from holdfast.simulator.answers import expected_answer
 from holdfast.simulator.background import SimulatorThread, ensure_simulator, start_in_thread
 from holdfast.simulator.faults import vocabulary
+from holdfast.simulator.reading import load, parse, scenario_from
 from holdfast.simulator.reception import Received
-from holdfast.simulator.scenario import Rule, Scenario, SimulatedModel, When, Window, load, parse, scenario_from
+from holdfast.simulator.scenario import Rule, Scenario, SimulatedModel, When, Window
 from holdfast.simulator.server import Simulator
 
 __all__ = [

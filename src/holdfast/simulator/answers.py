@@ -17,8 +17,18 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from holdfast.events import Event, Finish, ResponseStart, TextDelta, ThinkingDelta, ToolCallDelta, ToolCallStart
-from holdfast.messages import AssistantPart, Message, Text, Thinking, ToolCall, ToolMessage, UserMessage
+from holdfast.events import Event, TextDelta, ThinkingDelta, ToolCallDelta
+from holdfast.messages import (
+    AssistantPart,
+    Message,
+    Part,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolMessage,
+    ToolResult,
+    UserMessage,
+)
 from holdfast.request import NamedTool, OutputSchema, Request, Tool
 from holdfast.response import Response, unfold
 from holdfast.simulator.continuations import Style, continued, prefix_of
@@ -36,6 +46,7 @@ _OBJECTS: Final = (
     "a grey sail",
     "the reef",
 )
+_FILE: Final = 256  # tokens of a picture, a document, a sound
 _PIECE: Final = re.compile(r"\s*\S+(?:\s+\Z)?")
 _CALL: Final = re.compile(r"\bcall\s+[`'\"]?([\w.-]+)", re.IGNORECASE)
 
@@ -94,21 +105,15 @@ def events_of(response: Response) -> Iterator[Event]:
                 yield event
 
 
-def is_useful(event: Event) -> bool:
-    """Whether a consumer gets something from this event."""
-    return not isinstance(event, (ResponseStart, Finish, ToolCallStart))
-
-
 def count_tokens(text: str) -> int:
     """How many tokens `text` has, by the simulator's own rule."""
     return -(-len(text) // 4)
 
 
 def prompt_tokens(messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
-    """How many tokens a prompt has: four a message, its parts as JSON, and the tools."""
-    return sum(4 + count_tokens(_said(message)) for message in messages) + sum(
-        count_tokens(tool.name + tool.description) + len(msgspec.json.encode(tool.parameters)) // 4 for tool in tools
-    )
+    """How many tokens a prompt has: four a message, a token for four characters, 256 for a file, and the tools."""
+    offered = (tool.name + tool.description + _json(tool.parameters) for tool in tools)
+    return sum(4 + _size(message) for message in messages) + sum(map(count_tokens, offered))
 
 
 def usage_of(request: Request, parts: Sequence[AssistantPart]) -> Usage:
@@ -197,9 +202,22 @@ def _sentence(seed: int, number: int) -> str:
     return f"{subject} {verb} {_OBJECTS[(seed // 64 + number) % len(_OBJECTS)]}"
 
 
-def _said(message: Message) -> str:
-    content = message.content
-    return content if isinstance(content, str) else _json(content)
+def _size(message: Message) -> int:
+    return count_tokens(message.content) if isinstance(message.content, str) else sum(map(_part_size, message.parts))
+
+
+def _part_size(part: Part) -> int:
+    match part:
+        case Text(text=text) | Thinking(text=text):
+            return count_tokens(text)
+        case ToolCall():
+            return count_tokens(part.name + part.arguments)
+        case ToolResult(content=str() as text):
+            return count_tokens(text)
+        case ToolResult(content=tuple() as inner):
+            return sum(map(_part_size, inner))
+        case _:
+            return _FILE
 
 
 def _words(text: str) -> list[str]:

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, Self, get_args
 
 import msgspec
@@ -22,10 +20,12 @@ from holdfast.errors import ConfigurationError
 from holdfast.providers.catalog import CodecName
 from holdfast.providers.codec import HTTPReply
 from holdfast.runtime.clock import Clock, SystemClock
+from holdfast.simulator.connection import Connection, Reader
+from holdfast.simulator.reading import builtin
 from holdfast.simulator.reception import Received, Reception
-from holdfast.simulator.reply import Act, HangUp, Reset, Send, Wait, drafted, written
-from holdfast.simulator.scenario import Scenario, builtin
-from holdfast.simulator.wire import MAX_HEAD, BadRequestError, read_request
+from holdfast.simulator.reply import drafted, written
+from holdfast.simulator.scenario import Scenario
+from holdfast.simulator.wire import BadRequestError, read_request
 
 WIRES: Final[tuple[CodecName, ...]] = get_args(CodecName)
 # What stands before the paths of each wire's requests.
@@ -37,9 +37,6 @@ BASES: Final[dict[CodecName, str]] = {
     "bedrock": "",
 }
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-_BUFFER: Final = 32_768  # bytes that are put together before they are sent
-_SETTLE: Final = 0.01  # seconds in which a client can read what was sent before a reset
-_NO_LINGER: Final = struct.pack("ii", 1, 0)  # closing a socket with this set sends RST
 
 
 class Simulator:
@@ -128,14 +125,14 @@ class Simulator:
         await self.close()
 
     def _protocol(self) -> asyncio.Protocol:
-        reader = _Reader()
+        reader = Reader()
 
         async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._accept(reader, writer)
 
         return asyncio.StreamReaderProtocol(reader, accept)
 
-    async def _accept(self, reader: _Reader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, reader: Reader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None or self._server is None or len(self._connections) >= self._max_connections:
             writer.transport.abort()
@@ -143,7 +140,7 @@ class Simulator:
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
         try:
-            await self._converse(_Connection(reader, writer, self._clock))
+            await self._converse(Connection(reader, writer, self._clock))
         except (asyncio.CancelledError, ConnectionError):
             writer.transport.abort()  # the simulator closes, or the client has left
         finally:
@@ -151,7 +148,7 @@ class Simulator:
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-    async def _converse(self, connection: _Connection) -> None:
+    async def _converse(self, connection: Connection) -> None:
         """Answer the requests of one connection until one side has enough."""
         open_ = True
         while open_:
@@ -164,80 +161,6 @@ class Simulator:
                 return
             reply = self.reception.take(asked, now=self._clock.now(), wall=self._clock.wall())
             open_ = await connection.play(reply) and not asked.closes
-
-
-class _Reader(asyncio.StreamReader):
-    """A reader that calls out when the client closes its side, though nobody reads."""
-
-    def __init__(self) -> None:
-        super().__init__(limit=MAX_HEAD)
-        self.wake = asyncio.Event()
-        self.left = False
-
-    def feed_eof(self) -> None:
-        super().feed_eof()
-        self.left = True
-        self.wake.set()
-
-    def set_exception(self, exc: Exception) -> None:
-        super().set_exception(exc)
-        self.left = True
-        self.wake.set()
-
-
-class _Connection:
-    """One client: plays acts to it."""
-
-    def __init__(self, reader: _Reader, writer: asyncio.StreamWriter, clock: Clock) -> None:
-        self.reader, self.writer = reader, writer
-        self._clock = clock
-
-    async def play(self, acts: Iterator[Act]) -> bool:
-        """Do these acts in turn; False when the connection is of no more use. Bytes without a wait go out together."""
-        held = bytearray()
-        for act in acts:
-            match act:
-                case Send(data):
-                    held += data
-                    if len(held) >= _BUFFER:
-                        await self._flush(held)
-                    continue
-                case Wait(seconds):
-                    await self._flush(held)
-                    if not await self._left_within(seconds):
-                        continue
-                case Reset():
-                    await self._flush(held)
-                    await self._left_within(_SETTLE)
-                    self._reset()
-                case HangUp():
-                    await self._flush(held)
-            return False
-        await self._flush(held)
-        return True
-
-    async def _flush(self, held: bytearray) -> None:
-        if held:
-            self.writer.write(bytes(held))
-            held.clear()
-            await self.writer.drain()
-
-    async def _left_within(self, seconds: float) -> bool:
-        """Wait; True, and at once, when the client closes the connection meanwhile."""
-        wake = self.reader.wake
-        if not self.reader.left:
-            wake.clear()
-            timer = self._clock.call_at(self._clock.now() + seconds, wake.set)
-            try:
-                await wake.wait()
-            finally:
-                timer.cancel()
-        return self.reader.left
-
-    def _reset(self) -> None:
-        sock: socket.socket = self.writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self.writer.transport.abort()
 
 
 def _bad(error: BadRequestError) -> HTTPReply:
