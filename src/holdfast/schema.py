@@ -46,7 +46,10 @@ def json_schema(shape: Any) -> dict[str, Any]:
     except (TypeError, msgspec.ValidationError) as error:
         raise InvalidRequestError(f"No JSON schema can be made of {shape!r}: {error}") from error
     if list(schema) == ["$ref"]:
-        schema = definitions.pop(schema["$ref"].removeprefix("#/$defs/"))
+        name = schema["$ref"].removeprefix("#/$defs/")
+        schema = definitions.pop(name)
+        if f'"#/$defs/{name}"'.encode() in msgspec.json.encode((schema, definitions)):
+            definitions[name] = schema  # a type that contains itself refers to it
     return {**schema, "$defs": definitions} if definitions else schema
 
 
