@@ -66,7 +66,8 @@ class Dialect(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Whether a user message may carry a name."""
     reasoning_effort: bool = True
     reasoning_field: str | None = None
-    """The field in which thinking goes back in the next turn; None: it is dropped."""
+    """The field in which thinking goes back in the next turn: `"reasoning_content"`, `"reasoning"`,
+    `"reasoning_details"` (OpenRouter), `"content"` (Mistral's thinking chunks); None: it is dropped."""
     think_tags: bool = False
     """Whether thinking may come as `<think>` text."""
     tool_id_pattern: str | None = None
@@ -78,6 +79,24 @@ class Dialect(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Google's Vertex surface, whose paths name project, location and publisher."""
     options: Mapping[str, Any] = {}
     """Fields laid under every encoded body."""
+    documents: Literal["none", "file", "document_url"] = "file"
+    """How a file is sent in chat: not at all; as OpenAI's `file` part; as Mistral's `document_url` part."""
+    file_urls: bool = False
+    """Whether a `file` part may name a URL (OpenRouter)."""
+    audio: bool = True
+    video: bool = False
+    """Whether `video_url` parts are understood (OpenRouter, vLLM, Qwen)."""
+    cache_points: Literal["none", "cache_control", "breakpoint"] = "none"
+    """How a `CachePoint` is sent in chat: not at all; as Anthropic's `cache_control` (OpenRouter); as OpenAI's
+    `prompt_cache_breakpoint`."""
+    thought_signatures: bool = False
+    """Whether tool calls carry Google's `extra_content.google.thought_signature`, which has to come back."""
+    user_after_tool: bool = True
+    """Whether a user may speak right after tool results (not at Mistral)."""
+    top_k: bool = False
+    seed_field: str = "seed"
+    fixed_sampling: str | None = None
+    """A regular expression for the names of models that refuse `temperature` and its kin (OpenAI's reasoning ones)."""
 
 
 class Decoder(Protocol):

@@ -1,0 +1,304 @@
+"""Reads one response: an event stream or a JSON body, told apart by its first bytes, whatever the header says.
+
+first byte     read as
+{ or [         JSON, whole at the end of the body
+data event id retry :    an event stream
+anything else  no answer at all: HTML, a gateway's text
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+import msgspec
+
+from holdfast.errors import InvalidResponseError, ModelError, StreamInterruptedError
+from holdfast.events import Event
+from holdfast.providers.openai_chat.answer import Answer
+from holdfast.providers.openai_chat.errors import stream_error
+from holdfast.providers.openai_chat.wire import Choice, Chunk, Delta, decode_chunk
+from holdfast.providers.output import FinalAnswer
+from holdfast.providers.sse import EVENT_LIMIT, ServerSentEvent, SSEDecoder
+
+BODY_LIMIT: Final = 64 * 1024 * 1024
+"""How many bytes a whole body may have, unless told otherwise."""
+
+_SHOWN: Final = 4096  # bytes of a body that is no answer: enough to say what it is
+_FIELDS: Final = (b"data", b"event", b"retry", b"id", b":")
+_BLANK: Final = b" \t\r\n"
+_BOM: Final = b"\xef\xbb\xbf"
+_ERROR_KEYS: Final = ("error", "errors", "detail", "error_msg", "error_message", "error_code", "fault", "exception")
+_NO_ERROR: Final = (None, False, "", 0, [], {})
+
+
+class ChatDecoder:
+    """Reads one response of this wire; see `holdfast.providers.codec.Decoder`.
+
+    Args:
+        answer: what the chunks are joined in.
+        provider, model: whom errors name.
+        may_omit_finish: whether `[DONE]` alone ends an answer.
+        answer_tool: the tool whose arguments are the answer, where the endpoint has no structured output.
+        event_limit, body_limit: bytes that an event of a stream, or a whole body, may have.
+    """
+
+    def __init__(
+        self,
+        answer: Answer,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        may_omit_finish: bool = False,
+        answer_tool: str | None = None,
+        event_limit: int = EVENT_LIMIT,
+        body_limit: int = BODY_LIMIT,
+    ) -> None:
+        self._answer = answer
+        self._provider = provider
+        self._model = model
+        self._may_omit_finish = may_omit_finish
+        self._final = FinalAnswer(answer_tool) if answer_tool else None
+        self._limit = body_limit
+        self._sse = SSEDecoder(event_limit)
+        self._form: Literal["unknown", "stream", "json", "text", "over"] = "unknown"
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """The events that these bytes complete."""
+        out: list[Event] = []
+        try:
+            if self._form == "stream":
+                self._stream(self._sse.feed(data), out)
+            else:
+                self._collect(data, out)
+        except ModelError as error:
+            return self._break(out, error)
+        return iter(out) if self._final is None else self._through(self._final, out)
+
+    def close(self) -> Iterator[Event]:
+        """The last events; raises when the answer is not whole."""
+        out: list[Event] = []
+        try:
+            self._end(out)
+        except ModelError as error:
+            return self._break(out, error)
+        self._form = "over"
+        return iter(out) if self._final is None else self._through(self._final, out)
+
+    def _through(self, final: FinalAnswer, out: list[Event]) -> Iterator[Event]:
+        return iter([shown for event in out for shown in final.feed(event)])
+
+    def _break(self, out: list[Event], error: ModelError) -> Iterator[Event]:
+        self._form = "over"
+        if self._final is not None:
+            out = [*self._through(self._final, out), *self._final.close()]
+        yield from out
+        raise error.with_facts(provider=self._provider, model=self._model, status=200)
+
+    # The form of the body.
+
+    def _collect(self, data: bytes, out: list[Event]) -> None:
+        if self._form == "over":
+            return
+        self._body.append(data)
+        self._size += len(data)
+        if self._size > self._limit:
+            raise InvalidResponseError(f"The response is larger than {self._limit} bytes.")
+        if self._form == "unknown":
+            self._sniff(out)
+        if self._form == "text" and self._size > _SHOWN:
+            raise self._no_answer()
+
+    def _sniff(self, out: list[Event]) -> None:
+        body = b"".join(self._body).removeprefix(_BOM).lstrip(_BLANK)
+        # White space before an answer is a keep-alive (DeepSeek, OpenRouter) and need not be kept.
+        self._body, self._size = [body], len(body)
+        if not body or _BOM.startswith(body):
+            return
+        if body[:1] in b"{[":
+            self._form = "json"
+        elif any(body.startswith(field) for field in _FIELDS):
+            self._form = "stream"
+            self._body = []
+            self._stream(self._sse.feed(body), out)
+        elif not any(field.startswith(body) for field in _FIELDS):
+            self._form = "text"
+
+    def _end(self, out: list[Event]) -> None:
+        match self._form:
+            case "stream":
+                self._end_stream(out)
+            case "json":
+                self._whole(b"".join(self._body), out)
+            case "text":
+                raise self._no_answer()
+            case "unknown":
+                body = b"".join(self._body)
+                raise self._no_answer() if body else InvalidResponseError("The response is empty.", raw="")
+            case "over":
+                pass
+
+    def _no_answer(self) -> InvalidResponseError:
+        text = b"".join(self._body)[:_SHOWN].decode("utf-8", "replace")
+        what = "HTML" if text.startswith("<") else "text"
+        return InvalidResponseError(f"The response is {what} instead of JSON: {text[:200]!r}", raw=text)
+
+    # Event streams.
+
+    def _stream(self, events: list[ServerSentEvent], out: list[Event]) -> None:
+        take = self._answer.take
+        for event in events:
+            data = event.data
+            if event.event or data[:1] != b"{":
+                if self._odd(event, out):
+                    return
+                continue
+            try:
+                chunk = decode_chunk(data)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                self._take_unclear(data, out)
+                continue
+            if chunk is not None:
+                if chunk.error or not chunk.choices:
+                    self._check(chunk, data)
+                take(chunk, out)
+
+    def _odd(self, event: ServerSentEvent, out: list[Event]) -> bool:
+        """Take an event that is no plain chunk; whether it ends the stream."""
+        data = event.data.strip()
+        if event.event == "error":
+            raise self._error(_json(data))
+        if data.strip(b'"').upper() == b"[DONE]":
+            self._done(out)
+            return True
+        if data[:1] == b"{":
+            self._take_unclear(data, out)
+        elif data and data != b"null" and not event.event:
+            raise self._unclear(data)
+        return False
+
+    def _take_unclear(self, data: bytes, out: list[Event]) -> None:
+        """Take a chunk that is no clean JSON: several lines of it, broken characters, an error in a shape of its own."""
+        lines = [line for line in data.decode("utf-8", "replace").encode().split(b"\n") if line.strip()]
+        for text in (lines, [b"\n".join(lines)]):
+            try:
+                chunks = [(decode_chunk(line), line) for line in text]
+            except (msgspec.DecodeError, RecursionError):
+                continue
+            for chunk, line in chunks:
+                if chunk is not None:
+                    if chunk.error or not chunk.choices:
+                        self._check(chunk, line)
+                    self._answer.take(chunk, out)
+            return
+        payload = _json(data)
+        raise self._error(payload) if _tells_error(payload) else self._unclear(data)
+
+    def _check(self, chunk: Chunk, data: bytes) -> None:
+        """Raise the error that a chunk without an answer in it may be."""
+        if chunk.error in _NO_ERROR and chunk.choices:
+            return
+        payload = _json(data)
+        if _tells_error(payload):
+            raise self._error(payload)
+
+    def _done(self, out: list[Event]) -> None:
+        if not self._answer.ended and self._answer.started and not self._may_omit_finish:
+            raise StreamInterruptedError("The stream ended without a finish reason.")
+        self._answer.finish(out)
+        self._form = "over"
+
+    def _end_stream(self, out: list[Event]) -> None:
+        left = self._sse.close()
+        if left is not None:
+            self._take_left(left, out)
+        if self._form == "over":
+            return
+        if not self._answer.ended:
+            raise StreamInterruptedError("The stream ended without a finish reason.")
+        self._answer.finish(out)
+
+    def _take_left(self, left: ServerSentEvent, out: list[Event]) -> None:
+        """An event that lacks only the empty line after it is as good as whole; one that was cut is not."""
+        data = left.data.strip()
+        if data == b"[DONE]" or is_json(data):
+            self._stream([left], out)
+        elif not self._answer.ended:
+            raise StreamInterruptedError("The stream was cut in the middle of an event.")
+
+    # Whole bodies.
+
+    def _whole(self, body: bytes, out: list[Event]) -> None:
+        try:
+            chunk = decode_chunk(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            payload = _json(body)
+            if _tells_error(payload):
+                raise self._error(payload) from error
+            text = body[:_SHOWN].decode("utf-8", "replace")
+            raise InvalidResponseError(f"The response cannot be read: {error}", raw=text) from error
+        if chunk is None:
+            raise InvalidResponseError("The response is empty.", raw="null")
+        if chunk.error or not chunk.choices:
+            self._check(chunk, body)
+        if not chunk.choices:
+            chunk.choices = _native_choices(chunk, body)
+        self._answer.take(chunk, out)
+        self._answer.finish(out)
+
+    def _unclear(self, data: bytes) -> InvalidResponseError:
+        text = data[:_SHOWN].decode("utf-8", "replace")
+        return InvalidResponseError(f"An event of the stream cannot be read: {text[:200]!r}", raw=text)
+
+    def _error(self, payload: Any) -> ModelError:
+        return stream_error(payload, provider=self._provider, model=self._model)
+
+
+def is_json(data: bytes) -> bool:
+    """Whether `data` is one whole JSON value."""
+    return not isinstance(_json(data), str) or data[:1] == b'"'
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return data.decode("utf-8", "replace")
+
+
+def _tells_error(payload: Any) -> bool:
+    """Whether a body or chunk without choices tells of a failure, in any of the forms seen."""
+    if isinstance(payload, list):  # Google wraps its errors so
+        return bool(payload) and _tells_error(payload[0])
+    if not isinstance(payload, dict):
+        return False
+    if any(payload.get(key) not in _NO_ERROR for key in _ERROR_KEYS):
+        return True
+    if payload.get("choices"):
+        return any(isinstance(choice, dict) and choice.get("error") for choice in payload["choices"])
+    if "error" in (payload.get("type"), payload.get("object")) or payload.get("success") is False:
+        return True
+    base = payload.get("base_resp")  # MiniMax
+    if isinstance(base, dict) and base.get("status_code") not in (0, None):
+        return True
+    if isinstance(payload.get("data"), dict) and _tells_error(payload["data"]):
+        return True
+    said = payload.get("message") or payload.get("msg")
+    return isinstance(said, str) and bool(said)
+
+
+def _native_choices(chunk: Chunk, body: bytes) -> list[Choice | None]:
+    """The answer of a body that has its message on the top (Cohere's native form); else there is none."""
+    if isinstance(chunk.message, dict):
+        try:
+            message = msgspec.convert(chunk.message, Delta)
+        except msgspec.ValidationError:
+            pass
+        else:
+            return [Choice(index=0, message=message, finish_reason=chunk.finish_reason)]
+    if chunk.prompt_filter_results:
+        return []
+    text = body[:_SHOWN].decode("utf-8", "replace")
+    raise InvalidResponseError("The response holds no choice.", raw=text)
