@@ -10,6 +10,7 @@ from holdfast.errors import InvalidResponseError
 from holdfast.messages import (
     AssistantMessage,
     Audio,
+    CachePoint,
     Document,
     Image,
     Message,
@@ -39,7 +40,7 @@ def problems(messages: Sequence[Message], rules: HistoryRules) -> tuple[str, ...
 
 def _in_message(message: Message, rules: HistoryRules) -> Iterator[str]:
     if not rules.empty and not isinstance(message, ToolMessage):
-        if not message.parts:
+        if all(isinstance(part, CachePoint) for part in message.parts):
             yield "is empty"
         if any(isinstance(part, Text) and not part.text.strip() and not part.signature for part in message.parts):
             yield "holds an empty text"
@@ -87,7 +88,7 @@ def _in_thinking(part: Thinking, message: Message, rules: HistoryRules) -> Itera
     }[rules.thinking]
     if not allowed:
         yield "holds thinking that may not go back"
-    if message.parts[-1] is part:
+    if [other for other in message.parts if not isinstance(other, CachePoint)][-1] is part:
         yield "ends with thinking"
 
 

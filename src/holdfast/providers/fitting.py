@@ -1,6 +1,6 @@
 """The parts of one message, made to fit a wire: foreign signatures, thinking, media, empty texts, names, arguments.
 
-Every function gives back the very object it was given when nothing has to change, and writes a note when it changes one.
+Every function gives back the very object it was given when nothing has to change, and notes what it changes.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from holdfast.providers.rules import HistoryRules, Kind, kind_of
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_-]")
 NO_OUTPUT: Final = "(no output)"
+NO_KINDS: Final[frozenset[Kind]] = frozenset()
 
 M = TypeVar("M", UserMessage, AssistantMessage)
 
@@ -41,17 +42,20 @@ M = TypeVar("M", UserMessage, AssistantMessage)
 def fit(message: Message, rules: HistoryRules, notes: list[str]) -> tuple[Message, ...]:
     """The message as this wire takes it: itself, nothing, or itself and a user's message with what moved out of it."""
     match message:
+        case ToolMessage(content=()):
+            kept: Message | None = None
         case ToolMessage():
             return _fit_tool(message, rules, notes)
         case SystemMessage(content=str(text)):
-            kept: Message | None = message if rules.empty or text.strip() else None
+            kept = message if rules.empty or text.strip() else None
         case SystemMessage():
-            kept = _with_parts(message, _texts(message.content, rules), notes)
+            items = tuple(_fit_part(part, NO_KINDS, rules, notes) for part in message.content)
+            kept = _with_parts(message, _texts(_present(items), rules), rules)
         case UserMessage(content=str(text)):
             kept = _named(message, rules, notes) if rules.empty or text.strip() else None
         case UserMessage():
-            parts = tuple(_fit_user_part(part, rules, notes) for part in message.content)
-            fitted = _with_parts(message, _texts(parts, rules), notes)
+            parts = tuple(_fit_part(part, rules.user, rules, notes) for part in message.content)
+            fitted = _with_parts(message, _texts(_present(parts), rules), rules)
             kept = fitted and _named(fitted, rules, notes)
         case AssistantMessage(content=str(text)):
             kept = _named(message, rules, notes) if rules.empty or text.strip() else None
@@ -64,16 +68,28 @@ def fit(message: Message, rules: HistoryRules, notes: list[str]) -> tuple[Messag
     return (kept,)
 
 
-def _with_parts(message: Any, parts: tuple[Any, ...], notes: list[str]) -> Any:
+def _with_parts(message: Any, parts: tuple[Any, ...], rules: HistoryRules) -> Any:
     """The message with these parts, or None when nothing is left of it."""
-    del notes
-    if len(parts) == len(message.content) and all(map(_same, parts, message.content)):
-        return message
-    return replace(message, content=parts) if any(not isinstance(part, CachePoint) for part in parts) else None
+    unchanged = len(parts) == len(message.content) and all(map(_same, parts, message.content))
+    if all(isinstance(part, CachePoint) for part in parts) and not (unchanged and rules.empty):
+        return None
+    return message if unchanged else replace(message, content=parts)
 
 
 def _same(one: object, other: object) -> bool:
     return one is other
+
+
+def _present(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(part for part in parts if part is not None)
+
+
+def _fit_item(part: Any, rules: HistoryRules, notes: list[str]) -> Any:
+    """The part, or None when it is an item of another wire."""
+    if not isinstance(part, Opaque) or part.origin == rules.origin:
+        return part
+    notes.append(f"An item that only {part.origin} understands was left out.")
+    return None
 
 
 def _texts(parts: tuple[Any, ...], rules: HistoryRules) -> tuple[Any, ...]:
@@ -94,12 +110,17 @@ def _named(message: M, rules: HistoryRules, notes: list[str]) -> M:
     return replace(message, name=_NOT_IN_NAME.sub("_", name)[:64])
 
 
-def _fit_user_part(part: Any, rules: HistoryRules, notes: list[str]) -> Any:
-    if isinstance(part, Text):
-        return _own(part, rules, notes)
-    if isinstance(part, CachePoint) or kind_of(part) in rules.user:
-        return part
-    return _described(part, notes)
+def _fit_part(part: Any, kinds: frozenset[Kind], rules: HistoryRules, notes: list[str]) -> Any:
+    """The part, what stands for it, or None when it is an item of another wire."""
+    match part:
+        case Text():
+            return _own(part, rules, notes)
+        case CachePoint():
+            return part
+        case Opaque():
+            return _fit_item(part, rules, notes)
+        case _:
+            return part if kind_of(part) in kinds else _described(part, notes)
 
 
 def _described(part: Image | Document | Audio, notes: list[str]) -> Text:
@@ -111,11 +132,10 @@ def _described(part: Image | Document | Audio, notes: list[str]) -> Text:
     if isinstance(part, Audio) and part.transcript:
         notes.append("A sound was replaced by its transcript.")
         return Text(part.transcript)
-    word = kind.partition("_")[0]
     notes.append(f"A part of kind {kind!r} was replaced by a line of text.")
-    where = f" {part.url}" if not isinstance(part, (Image, Audio)) or part.url else ""
     name = f" {part.name!r}" if isinstance(part, Document) and part.name else ""
-    return Text(f"[{word}{name}{where if part.url else ''}: not shown, this model cannot take it]")
+    where = f" {part.url}" if part.url else ""
+    return Text(f"[{kind.partition('_')[0]}{name}{where}: not shown, this model cannot take it]")
 
 
 def _own(part: Text, rules: HistoryRules, notes: list[str]) -> Text:
@@ -130,38 +150,26 @@ def _own(part: Text, rules: HistoryRules, notes: list[str]) -> Text:
 def _fit_assistant(message: AssistantMessage, rules: HistoryRules, notes: list[str]) -> AssistantMessage | None:
     fitted = tuple(_fit_assistant_part(part, rules, notes) for part in message.content)
     parts = _texts(tuple(part for part in fitted if part is not None), rules)
-    while parts and isinstance(parts[-1], (Thinking, CachePoint)) and any(isinstance(part, Thinking) for part in parts):
-        if _only_spoken(parts):
-            break
-        parts = parts[:-1]  # thinking belongs to what comes after it; alone or last it is refused
-    if not parts and not message.content and rules.empty:
-        return message
-    kept: AssistantMessage | None = _with_parts(message, parts, notes)
-    return kept if parts else None
+    kept: AssistantMessage | None = _with_parts(message, _without_last_thoughts(parts), rules)
+    return kept
 
 
-def _only_spoken(parts: tuple[Any, ...]) -> bool:
-    last = next((part for part in reversed(parts) if not isinstance(part, CachePoint)), None)
-    return not isinstance(last, Thinking)
+def _without_last_thoughts(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The parts without thinking at their end: it belongs to what comes after it, and is refused without that."""
+    end = len(parts)
+    while end and isinstance(parts[end - 1], (Thinking, CachePoint)):
+        end -= 1
+    return parts if not any(isinstance(part, Thinking) for part in parts[end:]) else parts[:end]
 
 
 def _fit_assistant_part(part: Any, rules: HistoryRules, notes: list[str]) -> Any:
     match part:
-        case Text():
-            return _own(part, rules, notes)
         case ToolCall():
             return _fit_call(part, rules, notes)
         case Thinking():
             return _fit_thinking(part, rules, notes)
-        case Opaque():
-            if part.origin == rules.origin:
-                return part
-            notes.append(f"An item that only {part.origin} understands was left out.")
-            return None
-        case CachePoint():
-            return part
         case _:
-            return part if kind_of(part) in rules.assistant else _described(part, notes)
+            return _fit_part(part, rules.assistant, rules, notes)
 
 
 def _fit_thinking(part: Thinking, rules: HistoryRules, notes: list[str]) -> Thinking | None:
@@ -203,7 +211,7 @@ def _fit_tool(message: ToolMessage, rules: HistoryRules, notes: list[str]) -> tu
 def _fit_result(result: ToolResult, rules: HistoryRules, notes: list[str], moved: list[Any]) -> ToolResult:
     content: Any = result.content
     if not isinstance(content, str):
-        parts = tuple(_fit_result_part(part, rules, notes, moved) for part in content)
+        parts = _present(tuple(_fit_result_part(part, rules, notes, moved) for part in content))
         parts = parts if rules.empty_result else tuple(part for part in parts if not _blank(part))
         if len(parts) != len(content) or not all(map(_same, parts, content)):
             content = parts
@@ -218,13 +226,11 @@ def _blank(part: Any) -> bool:
 
 
 def _fit_result_part(part: Any, rules: HistoryRules, notes: list[str], moved: list[Any]) -> Any:
-    if isinstance(part, Text):
-        return _own(part, rules, notes)
+    if isinstance(part, (Text, Opaque)) or not rules.user_after_tool:
+        return _fit_part(part, rules.results, rules, notes)
     kind: Kind = kind_of(part)
-    if kind in rules.results:
-        return part
-    if kind == "document_text" or kind not in rules.user or not rules.user_after_tool:
-        return _described(part, notes)
+    if kind in rules.results or kind == "document_text" or kind not in rules.user:
+        return _fit_part(part, rules.results, rules, notes)
     moved.append(part)
     notes.append(f"A part of kind {kind!r} was moved from a tool result to a user's message.")
     return Text(f"[{kind.partition('_')[0]}: see the next message of the user]")

@@ -11,20 +11,21 @@ from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 from string import ascii_letters, digits
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
 from holdfast.messages import (
     AssistantMessage,
-    CachePoint,
     Message,
+    Opaque,
     Text,
     ToolCall,
     ToolMessage,
     ToolResult,
     UserMessage,
 )
+from holdfast.providers.fitting import fit
 from holdfast.providers.rules import HistoryRules
 
 UNANSWERED: Final = "No result: this call was interrupted before it ended."
@@ -37,7 +38,7 @@ def pair(messages: Sequence[Message], rules: HistoryRules, notes: list[str]) -> 
         return messages
     if not rules.tools:
         notes.append("Tool calls and their results were given as text.")
-        return [told for message in messages for told in _tell(message)]
+        return [told for message in messages for told in _tell(message, rules, notes)]
     if _paired(messages, rules):
         return messages
     return _Pairing(messages, rules, notes).run()
@@ -121,8 +122,13 @@ class _Pairing:
             for index, call in enumerate(self._messages[where].tool_calls):  # type: ignore[union-attr]  # as above
                 if call.id == result.call_id and index not in answers:
                     answers[index] = result
+                    self._note_move(at, where)
                     return
         self._orphans.setdefault(at, []).append(result)
+
+    def _note_move(self, at: int, where: int) -> None:
+        if not all(isinstance(message, ToolMessage) for message in self._messages[where + 1 : at]):
+            self._notes.append("A tool result was moved to its call.")
 
     def _told_orphans(self, at: int) -> list[Message]:
         orphans = self._orphans.get(at)
@@ -132,7 +138,7 @@ class _Pairing:
             self._notes.append("A tool result without its call was left out.")
             return []
         self._notes.append("A tool result without its call was given as a user's text.")
-        return [_told_result(result) for result in orphans]
+        return [told for result in orphans for told in _tell_result(result, self._rules, self._notes)]
 
     def _answered(self, at: int, message: AssistantMessage) -> list[Message]:
         calls = message.tool_calls
@@ -145,7 +151,10 @@ class _Pairing:
             if index not in answers:
                 self._notes.append("A tool call without a result was answered with an error.")
                 answers[index] = ToolResult(ids[index], UNANSWERED, calls[index].name, is_error=True)
-        order = sorted(answers) if self._rules.ordered_results else answers
+        order = list(answers)
+        if self._rules.ordered_results and order != sorted(order):
+            self._notes.append("Tool results were put into the order of their calls.")
+            order.sort()
         results = tuple(_to(answers[index], ids[index]) for index in order)
         return [_with_ids(message, ids), ToolMessage(results)]
 
@@ -176,24 +185,24 @@ def _to(result: ToolResult, call_id: str) -> ToolResult:
     return result if result.call_id == call_id else replace(result, call_id=call_id)
 
 
-def _told_result(result: ToolResult) -> UserMessage:
+def _tell_result(result: ToolResult, rules: HistoryRules, notes: list[str]) -> tuple[Message, ...]:
+    """A result as a user's message."""
     who = f"tool {result.name!r}" if result.name else "a tool"
-    head = Text(f"[Result of {who}{', an error' if result.is_error else ''}]\n")
-    rest: tuple[Any, ...] = (Text(result.content),) if isinstance(result.content, str) else result.content
-    if all(isinstance(part, Text) for part in rest):
-        return UserMessage(head.text + result.text)
-    return UserMessage((head, *rest))
+    head = f"[Result of {who}{', an error' if result.is_error else ''}]\n"
+    if isinstance(result.content, str):
+        return (UserMessage(head + result.content),)
+    parts = tuple(part for part in result.content if not isinstance(part, Opaque))  # at home in tool results only
+    return fit(UserMessage((Text(head), *parts)), rules, notes)
 
 
-def _tell(message: Message) -> list[Message]:
+def _tell(message: Message, rules: HistoryRules, notes: list[str]) -> Sequence[Message]:
     """A message without calls and results, for wires that know no tools."""
     if isinstance(message, ToolMessage):
-        return [_told_result(result) for result in message.content]
+        return [told for result in message.content for told in _tell_result(result, rules, notes)]
     if not isinstance(message, AssistantMessage) or not _has_calls(message):
         return [message]
     parts = tuple(
         Text(f"[Called tool {part.name!r} with {part.arguments}]") if isinstance(part, ToolCall) else part
         for part in message.parts
-        if not isinstance(part, CachePoint)
     )
     return [replace(message, content=parts)]

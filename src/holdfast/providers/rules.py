@@ -1,24 +1,27 @@
-"""What one wire accepts of a history, as data. `portable.adapt` makes any history fit; `check.problems` says what does not."""
+"""What one wire accepts of a history, as data: `portable.adapt` makes any history fit, `problems` says what does not."""
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
 from holdfast.messages import Audio, Document, Image
 
 Kind: TypeAlias = Literal[
-    "image", "image_url", "image_file", "document", "document_text", "document_url", "document_file", "audio", "audio_url"
-]  # fmt: skip
+    "image",
+    "image_url",
+    "image_file",
+    "document",
+    "document_text",
+    "document_url",
+    "document_file",
+    "audio",
+    "audio_url",
+]
 """A part that is no text, by where its content is: bytes (no suffix), plain text, a URL, a provider's file id."""
 
-ALL_KINDS: Final[frozenset[Kind]] = frozenset(
-    {
-        "image", "image_url", "image_file", "document", "document_text", "document_url", "document_file", "audio",
-        "audio_url",
-    }
-)  # fmt: skip
+ALL_KINDS: Final[frozenset[Kind]] = frozenset(get_args(Kind))
 
 
 class HistoryRules(Struct, frozen=True, kw_only=True):

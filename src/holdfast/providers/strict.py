@@ -14,7 +14,7 @@ _KEEP: Final = frozenset(
 _NOTES: Final = frozenset({"default", "examples", "$schema", "$id", "$comment", "deprecated", "readOnly", "writeOnly"})
 
 
-class _Unfit(Exception):
+class _UnfitError(Exception):
     """Somewhere the schema says what a strict one cannot."""
 
 
@@ -26,14 +26,14 @@ def strict_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
     """
     try:
         strict = _strict(schema)
-    except _Unfit:
+    except _UnfitError:
         return None
     return strict if strict.get("type") == "object" else None
 
 
 def _strict(schema: Any) -> dict[str, Any]:
     if not isinstance(schema, dict):
-        raise _Unfit
+        raise _UnfitError
     if "$ref" in schema:
         return _reference(schema)
     out: dict[str, Any] = {}
@@ -51,7 +51,7 @@ def _strict(schema: Any) -> dict[str, Any]:
         elif key == "allOf" and len(value) == 1:
             out = {**_strict(value[0]), **out}
         elif key not in _NOTES and key not in ("properties", "required", "additionalProperties", "discriminator"):
-            raise _Unfit
+            raise _UnfitError
     return _object(schema, out) if _is_object(schema) else out
 
 
@@ -62,7 +62,7 @@ def _reference(schema: dict[str, Any]) -> dict[str, Any]:
         if key in ("$defs", "definitions"):
             out[key] = {name: _strict(inner) for name, inner in value.items()}
         elif key != "$ref" and key not in _NOTES and key not in ("description", "title"):
-            raise _Unfit
+            raise _UnfitError
     return out
 
 
@@ -73,11 +73,11 @@ def _is_object(schema: dict[str, Any]) -> bool:
 
 def _object(schema: dict[str, Any], out: dict[str, Any]) -> dict[str, Any]:
     if schema.get("additionalProperties", False) is not False or "properties" not in schema:
-        raise _Unfit
+        raise _UnfitError
     required = schema.get("required", ())
     properties = schema["properties"]
     if any(name not in required and not _nullable(inner) for name, inner in properties.items()):
-        raise _Unfit
+        raise _UnfitError
     out["properties"] = {name: _strict(inner) for name, inner in properties.items()}
     out["required"] = list(properties)
     out["additionalProperties"] = False

@@ -25,7 +25,7 @@ Piece: TypeAlias = tuple[Kind, str]
 
 _OPEN: Final = ("<think>", "<thinking>")
 _CLOSE: Final = ("</think>", "</thinking>")
-_QUOTES: Final = frozenset("`'\"‘’“”«»")
+_QUOTES: Final = frozenset("`'\"\u2018\u2019\u201c\u201d\u00ab\u00bb")
 _INSIDE: Final = re.compile(r"deepseek-r1|\bqwq|qwen3[^/]*-thinking", re.IGNORECASE)
 
 
