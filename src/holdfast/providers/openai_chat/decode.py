@@ -180,7 +180,7 @@ class ChatDecoder:
         return False
 
     def _take_unclear(self, data: bytes, out: list[Event]) -> None:
-        """Take a chunk that is no clean JSON: several lines of it, broken characters, an error in a shape of its own."""
+        """Take a chunk that is no clean JSON: several lines, broken characters, an error in a shape of its own."""
         lines = [line for line in data.decode("utf-8", "replace").encode().split(b"\n") if line.strip()]
         for text in (lines, [b"\n".join(lines)]):
             try:

@@ -79,7 +79,7 @@ class Chunk(Struct):
 
     id: Any = None
     model: Any = None
-    choices: list[Choice | None] | None | UnsetType = UNSET
+    choices: list[Choice | None] | UnsetType | None = UNSET
     usage: Any = None
     error: Any = None
     x_groq: Any = None
