@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from io import StringIO
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -26,7 +26,10 @@ from holdfast.events import (
     UsageUpdate,
 )
 from holdfast.messages import AssistantMessage, AssistantPart, CachePoint, Text, Thinking, ToolCall
+from holdfast.schema import output_schema, read_output
 from holdfast.usage import Usage
+
+T = TypeVar("T")
 
 
 class Response(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -74,6 +77,15 @@ class Response(Struct, frozen=True, omit_defaults=True, kw_only=True):
     def message(self) -> AssistantMessage:
         """The response as the next message of a conversation."""
         return AssistantMessage(self.parts)
+
+    def read(self, shape: type[T]) -> T:
+        """The text as a value of `shape`: a pydantic model, dataclass, TypedDict or msgspec Struct.
+
+        Raises:
+            InvalidResponseError: the text is no JSON, or does not fit; the message says where.
+        """
+        value: T = read_output(self.text, output_schema(shape))
+        return value
 
     def to_json(self) -> bytes:
         """The response as JSON; `from_json` reads it back."""

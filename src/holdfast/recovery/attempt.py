@@ -70,7 +70,8 @@ class History(Struct, frozen=True, kw_only=True):
     - `models`: the chain, the primary first; `current` is the one that failed last.
     - `request`: what the caller asked for; `last` what was sent last.
     - `remaining`: seconds until the deadline of the call. `attempts_left`: how many more requests it may make.
-    - `resting`: seconds until a model may be asked again, for those that rest.
+    - `resting`: seconds until a model should be asked again, for those that rest; `asked`: of these, the waits that a
+      server asked for, by the model's name.
     - `retry_allowed`: whether the shared retry budget permits another request to the same model.
     - `jitter`: a random number in [0, 1), drawn for this decision.
     """
@@ -82,6 +83,7 @@ class History(Struct, frozen=True, kw_only=True):
     remaining: float
     attempts_left: int
     resting: Mapping[str, float] = {}
+    asked: Mapping[str, float] = {}
     retry_allowed: bool = True
     jitter: float = 0.5
 

@@ -27,12 +27,13 @@ _IN_A_ROW = (OverloadedError, ServerError, ModelTimeoutError, ModelConnectionErr
 
 
 class _State:
-    __slots__ = ("failures", "probing", "rest", "until")
+    __slots__ = ("asked", "failures", "probing", "rest", "until")
 
     def __init__(self) -> None:
         self.failures = 0
         self.rest = 0.0
-        self.until = -math.inf
+        self.until = -math.inf  # the end of its rest
+        self.asked = -math.inf  # the end of the wait that its server asked for
         self.probing = False
 
 
@@ -61,7 +62,12 @@ class Health:
         state = self._states.get(name)
         if state is None:
             return 0.0
-        return self._rest if state.probing else max(0.0, state.until - now)
+        return self._rest if state.probing else max(0.0, state.until - now, state.asked - now)
+
+    def asked(self, names: Iterable[str], now: float) -> dict[str, float]:
+        """Seconds that servers asked to wait, for those of `names` whose wait is not over."""
+        waits = {name: self._states[name].asked - now for name in names if name in self._states}
+        return {name: wait for name, wait in waits.items() if wait > 0}
 
     def begin(self, name: str) -> None:
         """A call to this model starts; after a rest it is the probe."""
@@ -76,7 +82,8 @@ class Health:
 
     def succeed(self, name: str) -> None:
         """A call to this model succeeded."""
-        self._states.pop(name, None)
+        if name in self._states:
+            del self._states[name]
 
     def fail(self, name: str, error: ModelError, now: float) -> None:
         """A call to this model failed."""
@@ -93,7 +100,7 @@ class Health:
     def _send_to_rest(self, state: _State, retry_after: float | None, now: float) -> None:
         if retry_after is not None:
             # The server's own word is no sign of illness: the next call after it is a plain one.
-            state.until = max(state.until, now + min(retry_after, self._longest))
+            state.asked = max(state.asked, now + min(retry_after, self._longest))
             return
         state.rest = min(self._longest, 2 * state.rest if state.rest else self._rest)
         state.until = now + state.rest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeAlias
 
 from holdfast.errors import (
@@ -87,7 +87,7 @@ def retry(
         if failures >= attempts + (not elsewhere):
             return None
         delay = waits.delay(failures - 1, history.jitter, error.retry_after)
-        delay = max(delay, history.resting.get(current.name, 0.0))
+        delay = max(delay, history.asked.get(current.name, 0.0))
         if delay >= history.remaining or (elsewhere and (delay > patience or isinstance(error, ModelTimeoutError))):
             return None
         return Attempt(model=current, request=history.last, delay=delay, reason=f"retry after {error.kind}")
@@ -118,7 +118,7 @@ def fallback(
         return Attempt(
             model=model,
             request=history.request,
-            delay=_wait(model, history),
+            delay=history.asked.get(model.name, 0.0),
             reason=f"fallback after {error.kind} of {history.current.name}",
         )
 
@@ -131,13 +131,8 @@ def next_model(history: History) -> Model | None:
     One that rests is passed over while another is ready.
     """
     fresh = [model for model in history.models if model is not history.current and not history.failed(model)]
-    ready = [model for model in fresh if not _wait(model, history)]
-    waiting = [model for model in fresh if _wait(model, history) < history.remaining]
-    return next(iter(ready), None) or min(waiting, key=lambda model: _wait(model, history), default=None)
-
-
-def _wait(model: Model, history: History) -> float:
-    return history.resting.get(model.name, 0.0)
+    in_time = [model for model in fresh if history.asked.get(model.name, 0.0) < history.remaining]
+    return min(in_time, key=lambda model: history.resting.get(model.name, 0.0), default=None)
 
 
 def _larger(model: Model, current: Model, window: Callable[[str], int | None] | None) -> bool:
@@ -211,15 +206,19 @@ def _tuple(kinds: type[ModelError] | tuple[type[ModelError], ...]) -> tuple[type
     return kinds if isinstance(kinds, tuple) else (kinds,)
 
 
-async def decide(policies: tuple[Policy, ...], history: History) -> Decision:
-    """The first decision that is not None."""
+async def decide(policies: Iterable[Policy], history: History) -> Decision:
+    """The first decision that is not None. An attempt that the call's bounds do not allow counts as None."""
     for policy in policies:
         decision = policy(history)
         if inspect.isawaitable(decision):
             decision = await decision
-        if decision is not None:
+        if decision is not None and not (isinstance(decision, Attempt) and _out_of_bounds(decision, history)):
             return decision
     return None
+
+
+def _out_of_bounds(attempt: Attempt, history: History) -> bool:
+    return history.attempts_left <= 0 or attempt.delay >= history.remaining
 
 
 DEFAULT_POLICIES: Final[tuple[Policy, ...]] = (ask_again(), retry(), fallback())

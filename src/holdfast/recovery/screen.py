@@ -128,7 +128,7 @@ class ResumeScreen(LiveScreen):
     def __init__(self, hold_back: HoldBack | None = None, *, earlier: ResumeScreen | None = None) -> None:
         super().__init__(hold_back)
         self._visible: Fold = earlier._visible if earlier else Fold()  # noqa: SLF001  # its own kind
-        self._text_part: int = earlier._text_part if earlier else 0  # noqa: SLF001  # its own kind
+        self.text_part: int = earlier.text_part if earlier else 0
         self._places: dict[int, int] = {}
         self._speaks = False
         self.prefix = self._visible.response().text
@@ -161,7 +161,7 @@ class ResumeScreen(LiveScreen):
     def end(self) -> None:
         """No more comes but the `Finish`; raises `Unjoinable`."""
         rest = self._joiner.close()
-        last: list[Event] = [TextDelta(rest, self._text_part)] if rest else []
+        last: list[Event] = [TextDelta(rest, self.text_part)] if rest else []
         self._held += [*last, *self._thinking, *self._whole]
         self._thinking, self._whole, self._raw = [], [], []
 
@@ -210,7 +210,7 @@ class ResumeScreen(LiveScreen):
         if not self._speaks:
             self._speaks = True
             if self.prefix:  # the first text goes on the last one shown
-                self._places[event.part] = self._text_part
+                self._places[event.part] = self.text_part
         text = self._joiner.feed(event.text)
         if self._joiner.joined:
             self._raw = []
@@ -220,14 +220,14 @@ class ResumeScreen(LiveScreen):
         whole: list[Event] = []
         if text:
             whole, self._thinking = self._thinking, []
-            self._text_part = placed.part
+            self.text_part = placed.part
         return [*whole, placed]
 
     def _placed(self, event: _Delta) -> _Delta:
         """The event with its part where it stands in the joined answer: after the one that was shown last."""
         if not self.prefix:
             return event
-        place = self._places.setdefault(event.part, self._text_part + len(self._places) + 1)
+        place = self._places.setdefault(event.part, self.text_part + len(self._places) + 1)
         return replace(event, part=place)
 
 

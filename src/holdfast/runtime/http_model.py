@@ -14,7 +14,7 @@ from holdfast.providers.codec import Codec, Decoder, HTTPRequest
 from holdfast.request import Request, Timeouts
 from holdfast.runtime.auth import Auth
 from holdfast.runtime.clock import Clock, SystemClock
-from holdfast.runtime.transport import HTTPResponse, Transport
+from holdfast.runtime.transport import AiohttpTransport, HTTPResponse, Transport
 
 _ERROR_BODY: Final = 2**20
 """Bytes of a failed response that are read at most."""
@@ -27,6 +27,7 @@ class HTTPModel:
         name: how it is called in histories and reports.
         model: how the provider calls it.
         base_url: what the codec's paths are put after.
+        transport: the network. A client lends its own to a model that has none; used alone, the model makes one.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class HTTPModel:
         base_url: str,
         codec: Codec,
         auth: Auth,
-        transport: Transport,
+        transport: Transport | None = None,
         headers: dict[str, str] | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -47,6 +48,7 @@ class HTTPModel:
         self._codec = codec
         self._auth = auth
         self._transport = transport
+        self._lent = False
         self._headers = headers or {}
         self._clock = clock or SystemClock()
 
@@ -67,7 +69,7 @@ class HTTPModel:
         # One generator and not a tower of them: each costs 0.4 us an event, and an inner one outlives the outer.
         try:
             encoded = self._codec.encode(request, self._model)
-            response = await self._transport.send(await self._prepare(encoded, request))
+            response = await self._network().send(await self._prepare(encoded, request))
             if not 200 <= response.status < 300:
                 raise await self._error(response)
             decoder = self._codec.decoder(request, self._model, response.headers)
@@ -94,6 +96,23 @@ class HTTPModel:
                 await response.release()
             elif response is not None:
                 response.close()
+
+    def borrow(self, transport: Transport) -> None:
+        """Use `transport` if there is none yet, until `close`."""
+        if self._transport is None:
+            self._transport, self._lent = transport, True
+
+    async def close(self) -> None:
+        """Close the connections that this model made for itself, and give back what was lent."""
+        transport, self._transport = self._transport, None
+        lent, self._lent = self._lent, False
+        if transport is not None and not lent:
+            await transport.close()
+
+    def _network(self) -> Transport:
+        if self._transport is None:
+            self._transport = AiohttpTransport()
+        return self._transport
 
     async def _prepare(self, encoded: HTTPRequest, request: Request) -> HTTPRequest:
         timeouts = request.timeouts or Timeouts()

@@ -126,3 +126,40 @@ async def watched(
 def _too_late(phase: str, elapsed: float, count: int) -> ModelTimeoutError:
     came = f"after {count} useful events" if count else "and nothing had come"
     return ModelTimeoutError(f"The limit {phase!r} was passed {elapsed:.3g} s into the attempt, {came}.", phase=phase)
+
+
+async def ticking(
+    events: AsyncGenerator[Event, None], clock: Clock, seconds: float
+) -> AsyncGenerator[Event | None, None]:
+    """The same events, and a None among them `seconds` after the first useful one (if the stream lasts as long)."""
+    waiting: asyncio.Future[Event | None] | None = None
+    timer: Timer | None = None
+    alarm = asyncio.Event()
+    ringing = asyncio.ensure_future(alarm.wait())
+    try:
+        async for event in events:
+            yield event
+            if useful(event):
+                break
+        timer = clock.call_at(clock.now() + seconds, alarm.set)
+        waiting = asyncio.ensure_future(anext(events, None))
+        while not alarm.is_set():
+            await asyncio.wait({waiting, ringing}, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                if (next_event := waiting.result()) is None:
+                    return
+                yield next_event
+                waiting = asyncio.ensure_future(anext(events, None))
+        yield None
+        if (next_event := await waiting) is not None:
+            yield next_event
+            async for event in events:
+                yield event
+    finally:
+        if timer is not None:
+            timer.cancel()
+        pending = [task for task in (ringing, waiting) if task is not None and not task.done()]
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await events.aclose()

@@ -1,0 +1,215 @@
+"""What people hold: models, policies and bounds, and the two ways to ask."""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from msgspec.structs import replace
+
+from holdfast.errors import ConfigurationError, ModelError
+from holdfast.events import Event
+from holdfast.model import Layer, Model
+from holdfast.recovery.attempt import Decision, Policy, Verdict
+from holdfast.recovery.budget import RetryBudget
+from holdfast.recovery.call import Call
+from holdfast.recovery.health import Health
+from holdfast.recovery.policies import DEFAULT_POLICIES, on_error
+from holdfast.recovery.screen import HoldBack, OnBreak
+from holdfast.request import Settings, Timeouts
+from holdfast.response import Fold, Response
+from holdfast.runtime.ask import Ask, Messages, request_of
+from holdfast.runtime.clock import Clock, SystemClock
+from holdfast.runtime.describe import describe
+from holdfast.runtime.endpoint import model_by_name
+from holdfast.runtime.http_model import HTTPModel
+from holdfast.runtime.recover import Observer, Options, Recover
+from holdfast.runtime.stream import Stream
+from holdfast.runtime.totals import Totals
+from holdfast.runtime.transport import AiohttpTransport, Transport
+
+H = TypeVar("H", bound=Callable[[Call], Decision | Awaitable[Decision]])
+
+
+class Client:
+    """A chain of models that is asked as one.
+
+    Args:
+        models: the primary, then the fallbacks: names such as `"openai/gpt-5-mini"`, or models.
+        policies: what happens after a failure; asked in order, the first decision wins.
+        layers: put around every model, the first outermost.
+        deadline: seconds that one call may take, with all its attempts and waits.
+        max_attempts: requests that one call may make; by default three for one model and two more for each further one.
+        timeouts: limits of one attempt.
+        on_break: what happens when an answer breaks after something was shown: `"raise"` the error (with
+            `error.partial`), `"restart"` from the beginning after a `Restart` event, `"resume"` where it broke,
+            `"hold"` everything back until it is complete, or `"truncate"` the answer there.
+        hold_back: how much of an answer is kept back until it has proved alive; failures in there stay invisible.
+        verdicts: judge every complete response; an error makes it a failure like any other.
+        settings: defaults for every call.
+        budget, health: to share between clients.
+        observe: told of every failed attempt and of what was decided.
+        transport, clock, random: the outside world.
+
+    Raises:
+        ConfigurationError: an endpoint is unknown, or a bound makes no sense.
+        AuthenticationError: a key is missing; the message names the variable to set.
+    """
+
+    def __init__(  # noqa: PLR0913  # all bounds of a call are set here, by keyword
+        self,
+        *models: str | Model,
+        policies: Iterable[Policy] = DEFAULT_POLICIES,
+        layers: Iterable[Layer] = (),
+        deadline: float = 600.0,
+        max_attempts: int | None = None,
+        timeouts: Timeouts | None = None,
+        on_break: OnBreak = "raise",
+        hold_back: HoldBack | None = None,
+        verdicts: Iterable[Verdict] = (),
+        settings: Settings | None = None,
+        budget: RetryBudget | None = None,
+        health: Health | None = None,
+        observe: Observer | None = None,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        self._transport = transport or AiohttpTransport()
+        self._owns_transport = transport is None
+        self._settings = settings or Settings()
+        self.totals = Totals()
+        self._leaves = [model_by_name(model, clock=clock) if isinstance(model, str) else model for model in models]
+        for leaf in self._leaves:
+            if isinstance(leaf, HTTPModel):
+                leaf.borrow(self._transport)
+        self._engine = Recover(
+            [_layered(leaf, tuple(layers)) for leaf in self._leaves],
+            policies=policies,
+            verdicts=verdicts,
+            options=_checked(
+                Options(
+                    on_break=on_break,
+                    hold_back=hold_back,
+                    deadline=deadline,
+                    max_attempts=max_attempts,
+                    timeouts=timeouts or Timeouts(),
+                ),
+                self._leaves,
+            ),
+            budget=budget,
+            health=health,
+            clock=clock or SystemClock(),
+            random=random,
+            observe=observe,
+            book=self.totals.add,
+        )
+
+    async def create(self, messages: Messages, **ask: Unpack[Ask]) -> Response:
+        """The complete response to `messages` (a string, a message, several, or a whole `Request`).
+
+        Raises:
+            ModelError: the last typed error, when no attempt succeeded and no policy gave an answer; `error.history`
+                has all failures, `error.partial` what had arrived.
+            InvalidRequestError: the request cannot be right; nothing was sent.
+        """
+        request = request_of(messages, ask, base=self._settings, stream=False)
+        options = self._options(ask)
+        if options.on_break != "truncate":  # nobody sees a complete response grow: it may begin again unseen
+            options = replace(options, on_break="hold")
+        fold = Fold()
+        async with aclosing(self._engine.having(options).stream(request)) as events:
+            async for event in events:
+                fold.add(event)
+        return fold.response()
+
+    def stream(self, messages: Messages, **ask: Unpack[Ask]) -> Stream:
+        """The response to `messages` as it comes: `async with client.stream(...) as stream`.
+
+        Raises:
+            InvalidRequestError: the request cannot be right; nothing was sent.
+        """
+        request = request_of(messages, ask, base=self._settings, stream=True)
+        options = self._options(ask)
+
+        def opener(restarts: bool) -> AsyncGenerator[Event, None]:
+            return self._engine.having(replace(options, restarts=restarts)).stream(request)
+
+        return Stream(opener)
+
+    def on_error(self, *kinds: type[ModelError], times: int = 1) -> Callable[[H], H]:
+        """Decorate a handler that decides about failures of these kinds before the policies do.
+
+        It is given a `Call` and returns what its verbs give (`call.retry()`, `call.resend(...)`, `call.switch(...)`,
+        `call.answer(...)`, `call.fail()`), or None to pass on; it may be async. In one call it is asked at most `times`
+        times.
+        """
+
+        def register(handler: H) -> H:
+            policy = on_error(kinds or ModelError, handler, times=times)
+            self._engine.policies = (policy, *self._engine.policies)
+            return handler
+
+        return register
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The chain, the primary first, layers included."""
+        return self._engine.models
+
+    @property
+    def model(self) -> Recover:
+        """The whole chain as one model, to put into layers or other clients."""
+        return self._engine
+
+    def describe(self) -> str:
+        """The chain, the policies in order, and the worst case of a call, as text."""
+        return describe(self._engine)
+
+    async def close(self) -> None:
+        """Close all connections. A closed client opens new ones when it is used again."""
+        for leaf in self._leaves:
+            if isinstance(leaf, HTTPModel):
+                await leaf.close()
+                leaf.borrow(self._transport)
+        if self._owns_transport:
+            await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({', '.join(repr(model.name) for model in self._engine.models)})"
+
+    def _options(self, ask: Ask) -> Options:
+        stated: dict[str, Any] = {
+            name: ask[name] for name in ("on_break", "hold_back", "deadline", "max_attempts") if name in ask
+        }
+        options = self._engine.options
+        return _checked(replace(options, **stated), self._leaves) if stated else options
+
+
+def _layered(model: Model, layers: tuple[Layer, ...]) -> Model:
+    for layer in reversed(layers):
+        model = layer(model)
+    return model
+
+
+def _checked(options: Options, models: list[Model]) -> Options:
+    if not models:
+        raise ConfigurationError("A client needs at least one model, such as 'openai/gpt-5-mini'.")
+    if options.on_break not in ("raise", "restart", "resume", "hold", "truncate"):
+        raise ConfigurationError(f"on_break={options.on_break!r} is none of raise, restart, resume, hold, truncate.")
+    if not options.deadline > 0:
+        raise ConfigurationError(f"deadline={options.deadline!r} must be more than 0 seconds.")
+    if options.max_attempts is not None and options.max_attempts < 1:
+        raise ConfigurationError(f"max_attempts={options.max_attempts!r} must be at least 1.")
+    return options

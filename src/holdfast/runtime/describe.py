@@ -1,0 +1,30 @@
+"""What a client will do, in words that fit on a screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from holdfast.runtime.recover import Recover
+
+
+def describe(engine: Recover) -> str:
+    """The chain, the policies in order, and the worst case of a call."""
+    options, timeouts = engine.options, engine.options.timeouts
+    requests = engine.max_attempts
+    lines = ["Models"]
+    lines += [f"  {index}. {model.name}" for index, model in enumerate(engine.models, 1)]
+    lines += ["Policies, the first that decides wins"]
+    lines += [f"  {index}. {_named(policy)}" for index, policy in enumerate(engine.policies, 1)]
+    lines += [
+        f"When an answer breaks: {options.on_break}",
+        f"One attempt: connect {timeouts.connect:g} s, idle {timeouts.idle:g} s, total {timeouts.total:g} s",
+        f"One call: at most {requests} request{'s' * (requests != 1)}, at most {options.deadline:g} s",
+    ]
+    return "\n".join(lines)
+
+
+def _named(policy: Any) -> str:
+    """A policy's name: that of the function that built it, and what it says of itself."""
+    name: str = getattr(policy, "__qualname__", type(policy).__name__)
+    return name.split(".<locals>", maxsplit=1)[0]

@@ -1,0 +1,135 @@
+"""Endpoints in code: an address, a key, a wire. `endpoint.model(name)` is a model that asks there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+from msgspec.structs import replace
+
+from holdfast.errors import AuthenticationError, ConfigurationError
+from holdfast.providers.catalog import CATALOG, AuthSpec, CodecName, EndpointSpec, make_codec
+from holdfast.providers.codec import Dialect
+from holdfast.runtime.auth import Auth, KeyAuth, NoAuth, TokenAuth, TokenSource
+from holdfast.runtime.clock import Clock
+from holdfast.runtime.http_model import HTTPModel
+from holdfast.runtime.secret import Secret
+from holdfast.runtime.transport import Transport
+
+SIMULATOR: Final = "sim"
+
+
+class Endpoint:
+    """A place where models are asked.
+
+    Args:
+        name: one of the catalog (then everything else has a default), or any other.
+        base_url: where it is, with the path that the codec's paths are put after, such as `http://127.0.0.1:9000/v1`.
+        api_key: the key, or a `Secret`. By default the environment variables that the catalog names; but a key from
+            there is only sent to the catalog's own address, never to another `base_url`.
+        token: instead of a key: a callable, sync or async, that gives a fresh bearer token for each request.
+        codec: the wire it speaks.
+        dialect: how it differs from the plain wire.
+        headers: sent with every request.
+        transport: the network; by default that of the client.
+
+    Raises:
+        ConfigurationError: no such endpoint, or no address.
+        AuthenticationError: the key is missing; the message names the variable to set.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | Secret | None = None,
+        token: TokenSource | None = None,
+        codec: CodecName | None = None,
+        dialect: Dialect | None = None,
+        headers: Mapping[str, str] | None = None,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        spec = CATALOG.get(name) or EndpointSpec(name=name, codec="openai_chat", auth=AuthSpec(required=False))
+        own = base_url or _address(spec)
+        if not own:
+            raise ConfigurationError(f"The endpoint {name!r} is not in the catalog: give its base_url.")
+        self.name = name
+        self.base_url = own
+        self._spec = replace(
+            spec,
+            codec=codec or spec.codec,
+            dialect=dialect or (spec.dialect if spec.dialect.provider else replace(spec.dialect, provider=name)),
+            headers={**spec.headers, **(headers or {})},
+        )
+        self._auth = _auth(self._spec, api_key, token, elsewhere=bool(base_url) and base_url != _address(spec))
+        self._transport = transport
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.name!r}, base_url={self.base_url!r})"
+
+    def model(self, model: str) -> HTTPModel:
+        """The model that the provider calls `model`."""
+        spec = self._spec
+        return HTTPModel(
+            f"{self.name}/{model}",
+            model=model,
+            base_url=self.base_url,
+            codec=make_codec(spec.codec, spec.dialect),
+            auth=self._auth,
+            transport=self._transport,
+            headers=dict(spec.headers),
+            clock=self._clock,
+        )
+
+
+def model_by_name(name: str, *, transport: Transport | None = None, clock: Clock | None = None) -> HTTPModel:
+    """The model called `"endpoint/model"`, such as `"openai/gpt-5-mini"`; `"sim/..."` is the simulator in this process.
+
+    Raises:
+        ConfigurationError: the name has no endpoint, or the catalog does not know it.
+        AuthenticationError: the key is missing; the message names the variable to set.
+    """
+    endpoint, slash, model = name.partition("/")
+    if not slash or not model:
+        raise ConfigurationError(f"{name!r} names no endpoint: write 'endpoint/model', such as 'openai/gpt-5-mini'.")
+    if endpoint == SIMULATOR:
+        return _simulated(transport, clock).model(model)
+    if endpoint not in CATALOG:
+        known = ", ".join(sorted(CATALOG))
+        raise ConfigurationError(
+            f"The catalog has no endpoint {endpoint!r}. For any other: Endpoint({endpoint!r}, base_url=...). "
+            f"Known: {known}."
+        )
+    return Endpoint(endpoint, transport=transport, clock=clock).model(model)
+
+
+def _simulated(transport: Transport | None, clock: Clock | None) -> Endpoint:
+    # By name: the simulator is an edge, and the runtime does not know the edges.
+    simulator = import_module("holdfast.simulator")
+    base_url: str = simulator.local_url()
+    return Endpoint(SIMULATOR, base_url=base_url, transport=transport, clock=clock)
+
+
+def _address(spec: EndpointSpec) -> str:
+    return next((os.environ[name] for name in spec.base_url_env if os.environ.get(name)), spec.base_url)
+
+
+def _auth(spec: EndpointSpec, key: str | Secret | None, token: TokenSource | None, *, elsewhere: bool) -> Auth:
+    if token is not None:
+        return TokenAuth(token)
+    auth = spec.auth
+    secret = Secret(key) if isinstance(key, str) else key
+    if secret is None and not elsewhere:
+        secret = Secret.from_env(auth.env)
+    if secret is not None:
+        return KeyAuth(secret, header=auth.header, scheme="Bearer" if auth.scheme == "bearer" else "")
+    if auth.required and not elsewhere:
+        raise AuthenticationError(
+            f"No key for {spec.name!r}: set {' or '.join(auth.env)}, or pass api_key.", provider=spec.name
+        )
+    return NoAuth()

@@ -1,0 +1,398 @@
+"""The engine. It owns the attempts, the deadline, the budget and what the consumer has seen; policies decide the rest.
+
+For any list of policies a call ends. Attempts and time are bounded by the call, not by a policy; every delay fits the
+deadline; nothing is shown twice; what was received is never lost; usage is booked before anything can raise.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from copy import copy
+from random import random as draw
+from typing import Final, Self, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from holdfast.errors import (
+    AuthenticationError,
+    InvalidResponseError,
+    ModelError,
+    ModelNotFoundError,
+    PermissionDeniedError,
+    QuotaExhaustedError,
+)
+from holdfast.events import AttemptRecord, Event, Finish, Restart, TextDelta
+from holdfast.messages import Text
+from holdfast.model import Model
+from holdfast.recovery.attempt import Answer, Attempt, Decision, Fail, Failure, History, Policy, Verdict
+from holdfast.recovery.budget import RetryBudget
+from holdfast.recovery.health import Health
+from holdfast.recovery.join import Unjoinable
+from holdfast.recovery.policies import DEFAULT_POLICIES, decide
+from holdfast.recovery.screen import HoldBack, HoldScreen, LiveScreen, OnBreak, ResumeScreen
+from holdfast.recovery.verdict import fits_output, verdict
+from holdfast.request import Request, Timeouts
+from holdfast.response import Response, unfold
+from holdfast.runtime.clock import Clock, SystemClock
+from holdfast.runtime.watch import Watch, ticking, watched
+from holdfast.usage import Usage
+
+Observer: TypeAlias = Callable[[Failure, Decision], None]
+"""Told of every failed attempt, and of what was decided."""
+Bookkeeper: TypeAlias = Callable[[str, Usage], None]
+"""Told of the tokens of every attempt: the model's name, and what it used."""
+
+_LOG: Final = logging.getLogger("holdfast")
+_LOUD: Final = (AuthenticationError, PermissionDeniedError, ModelNotFoundError, QuotaExhaustedError)
+"""Failures that somebody has to act upon, although the call may be saved by another model."""
+_UNJOINABLE: Final = "unjoinable"
+_GRACE: Final = 1.0
+"""Seconds that a handler has after the deadline, to answer with something."""
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """How a call is recovered; `Client` describes each. `restarts`: whether the consumer understands `Restart`."""
+
+    on_break: OnBreak = "raise"
+    restarts: bool = True
+    hold_back: HoldBack | None = None
+    deadline: float = 600.0
+    max_attempts: int | None = None
+    timeouts: Timeouts = Timeouts()
+
+
+class Recover:
+    """A model that asks other models until one of them has answered, as its policies decide.
+
+    Args:
+        models: the primary, then the fallbacks.
+        policies: asked in order about every failure; the first decision wins.
+        verdicts: judge every complete response, after the library's own verdict; an error makes it a failure.
+        options: bounds and modes; `having` gives a copy with others.
+        budget, health: what is shared between calls.
+        observe, book: told of failures, and of tokens.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        *,
+        policies: Iterable[Policy] = DEFAULT_POLICIES,
+        verdicts: Iterable[Verdict] = (),
+        options: Options | None = None,
+        budget: RetryBudget | None = None,
+        health: Health | None = None,
+        clock: Clock | None = None,
+        random: Callable[[], float] = draw,
+        observe: Observer | None = None,
+        book: Bookkeeper | None = None,
+    ) -> None:
+        self.models = tuple(models)
+        self.policies = tuple(policies)
+        self.verdicts = tuple(verdicts)
+        self.options = options or Options()
+        self.budget = budget or RetryBudget()
+        self.health = health or Health()
+        self.clock = clock or SystemClock()
+        self.random = random
+        self.observe = observe
+        self.book = book
+
+    @property
+    def name(self) -> str:
+        """The primary's name."""
+        return self.models[0].name
+
+    @property
+    def max_attempts(self) -> int:
+        """Requests per call, at most: by default three for one model and two more for each further one."""
+        return self.options.max_attempts or 1 + 2 * len(self.models)
+
+    def having(self, options: Options) -> Self:
+        """The same engine with other options; budget and health stay shared."""
+        twin = copy(self)
+        twin.options = options
+        return twin
+
+    async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
+        """The events of the answer. Raises the last typed error, with `history` and `partial`."""
+        call = _Call(self, request)
+        attempt: Attempt | None = call.first()
+        while attempt is not None:
+            if attempt.delay > 0:
+                await self.clock.sleep(attempt.delay)
+            events = call.begin(attempt)
+            try:
+                async for event in events:
+                    for shown in call.feed(event):
+                        call.sent += 1
+                        yield shown
+                    if call.finish is not None:
+                        break
+                for shown in call.end():
+                    yield shown
+            except ModelError as error:
+                call.fail(error)
+            else:
+                return
+            finally:
+                call.settle()
+                await events.aclose()
+            decision = await call.decide()
+            for shown in call.react(decision):
+                call.sent += 1
+                yield shown
+            attempt = call.next(decision)
+
+
+class _Call:
+    """One call in progress: the bookkeeping of `Recover.stream`, which does the waiting."""
+
+    def __init__(self, engine: Recover, request: Request) -> None:
+        self.finish: Finish | None = None
+        self.sent = 0
+        self._engine = engine
+        self._options = engine.options
+        self._now = engine.clock.now
+        self._request = request
+        self._ends = self._now() + engine.options.deadline
+        self._verdicts = (verdict, fits_output(request), *engine.verdicts)
+        self._failures: list[Failure] = []
+        self._attempt = Attempt(model=engine.models[0], request=request)
+        self._began = 0.0
+        self._since = 0
+        self._settled = True
+        self._mode = _effective(engine.options)
+        self._screen = self._new_screen()
+
+    def first(self) -> Attempt:
+        """The primary; or, while it rests, the next that does not. A wait that a server asked for is kept."""
+        engine, now = self._engine, self._now()
+        resting = engine.health.resting((model.name for model in engine.models), now)
+        model = min(engine.models, key=lambda model: resting.get(model.name, 0.0))
+        delay = engine.health.asked((model.name,), now).get(model.name, 0.0)
+        return Attempt(model=model, request=self._request, delay=delay if delay < self._ends - now else 0.0)
+
+    def begin(self, attempt: Attempt) -> AsyncGenerator[Event | None, None]:
+        """Start an attempt: its events, watched."""
+        self._attempt, self.finish = attempt, None
+        self._began, self._settled = self._now(), False
+        if not self._screen.shown:
+            self._since = self.sent
+        self._engine.health.begin(attempt.model.name)
+        limits = attempt.request.timeouts or self._options.timeouts
+        request = attempt.request.replace(timeouts=limits)
+        clock = self._engine.clock
+        events = watched(attempt.model.stream(request), limits, clock, streamed=request.stream, deadline=self._ends)
+        window = self._options.hold_back
+        if window is not None and window.seconds is not None and self._mode != "hold":
+            return ticking(events, clock, window.seconds)
+        return events
+
+    def feed(self, event: Event | None) -> Sequence[Event]:
+        """The events to show after this one; None says that the hold-back window is over."""
+        if event is None:
+            return self._screen.release() if self._screen.holding else ()
+        if type(event) is Finish:
+            self.finish = event
+            return ()
+        try:
+            return self._screen.feed(event)
+        except Unjoinable:
+            return self._started_over()
+
+    def end(self) -> Iterator[Event]:
+        """Judge the complete answer, and show what is left of it."""
+        finish = self.finish
+        if finish is None:
+            raise InvalidResponseError("The model's stream ended without a Finish.", rule="grammar")
+        try:
+            self._screen.end()
+        except Unjoinable:
+            yield from self._started_over()
+            self._screen.end()
+        response = self._screen.response(finish)
+        for judge in self._verdicts:
+            error = judge(response)
+            if error is not None:
+                raise error
+        self._succeed(response)
+        yield from self._screen.finish(self._completed(finish, response.usage))
+
+    def fail(self, error: ModelError) -> None:
+        """Note that the attempt failed."""
+        attempt, engine = self._attempt, self._engine
+        partial = self._screen.response()
+        if error.partial is None and partial.parts:
+            error.partial = partial
+        if not self._settled:
+            engine.health.fail(attempt.model.name, error, self._now())
+        failure = Failure(
+            model=attempt.model.name,
+            request=attempt.request,
+            error=error,
+            shown=partial if self._screen.shown else None,
+            delay=attempt.delay,
+            elapsed=self._now() - self._began,
+            usage=partial.usage,
+        )
+        self._failures.append(failure)
+        self._book(partial.usage)
+        if isinstance(error, _LOUD):
+            _LOG.warning("%s", error.explain())
+
+    def settle(self) -> None:
+        """The attempt is over, however it ended; a cancelled one says nothing of the model's health."""
+        if not self._settled:
+            self._book(self._screen.response().usage)
+            self._engine.health.abandon(self._attempt.model.name)
+
+    async def decide(self) -> Decision:
+        """What happens now."""
+        decision: Decision = None
+        if not self._screen.shown or self._mode in ("restart", "resume"):
+            watch = Watch(self._engine.clock)
+            try:
+                decided = decide(self._engine.policies, self._history())
+                decision = await watch.wait(decided, max(self._ends, self._now() + _GRACE))
+            except TimeoutError:  # a handler that does not come back decides nothing
+                decision = None
+            finally:
+                watch.close()
+        if self._engine.observe is not None:
+            self._engine.observe(self._failures[-1], decision)
+        return decision
+
+    def react(self, decision: Decision) -> Iterator[Event]:
+        """What the consumer is told before the next attempt, or instead of one. Raises when the call has failed."""
+        match decision:
+            case Attempt():
+                if self._screen.shown and self._mode == "restart":
+                    yield self._restart()
+            case Answer():
+                yield from self._answered(decision)
+            case _:
+                if self._truncates(decision):
+                    yield self._truncated()
+                else:
+                    raise self._last_error(decision)
+
+    def next(self, decision: Decision) -> Attempt | None:
+        """The next attempt, if there is one."""
+        if not isinstance(decision, Attempt):
+            return None
+        if decision.model is self._attempt.model:
+            self._engine.budget.spend()
+        prefix = decision.prefix
+        if self._screen.shown and isinstance(self._screen, ResumeScreen):
+            self._screen = ResumeScreen(self._options.hold_back, earlier=self._screen)
+            prefix = self._screen.prefix
+        else:
+            self._screen = self._new_screen()
+        request = decision.request.replace(prefix=prefix) if prefix else decision.request
+        return replace(decision, request=request, prefix=prefix)
+
+    def _new_screen(self) -> LiveScreen:
+        match self._mode:
+            case "hold":
+                return HoldScreen()
+            case "resume":
+                return ResumeScreen(self._options.hold_back)
+            case _:
+                return LiveScreen(self._options.hold_back)
+
+    def _started_over(self) -> list[Event]:
+        """The model did not go on but said something else: show that from its start, where the consumer can bear it."""
+        screen = self._screen
+        error = InvalidResponseError("The new answer does not continue what was shown.", rule=_UNJOINABLE)
+        if not isinstance(screen, ResumeScreen) or not self._options.restarts:
+            raise error
+        restart = self._restart(error)
+        self._since = self.sent + 1
+        self._screen = ResumeScreen(self._options.hold_back)
+        return [restart, *(shown for event in screen.raw for shown in self._screen.feed(event))]
+
+    def _restart(self, reason: ModelError | None = None) -> Restart:
+        return Restart(reason or self._failures[-1].error, self._since)
+
+    def _succeed(self, response: Response) -> None:
+        engine, name = self._engine, self._attempt.model.name
+        engine.health.succeed(name)
+        engine.budget.earn(retried=bool(self._failures))
+        if not response.cached:
+            self._book(response.usage)
+        self._settled = True
+
+    def _book(self, usage: Usage) -> None:
+        self._settled = True
+        if self._engine.book is not None and usage != Usage():
+            self._engine.book(self._attempt.model.name, usage)
+
+    def _completed(self, finish: Finish, usage: Usage) -> Finish:
+        attempt = self._attempt
+        own = AttemptRecord(attempt.model.name, None, self._now() - self._began, attempt.delay, usage)
+        return replace(finish, usage=usage, attempts=(*self._records(), *(finish.attempts or (own,))))
+
+    def _records(self) -> tuple[AttemptRecord, ...]:
+        return tuple(failure.record for failure in self._failures)
+
+    def _answered(self, answer: Answer) -> Iterator[Event]:
+        content = answer.content
+        response = content if isinstance(content, Response) else Response(parts=(Text(content),), finish_reason="stop")
+        degraded = replace(response, degraded=answer.reason, attempts=self._records())
+        if not self._screen.shown:
+            yield from unfold(degraded)
+        elif isinstance(self._screen, ResumeScreen):  # words cannot be taken back: these come after them
+            *_, finish = unfold(degraded)
+            yield TextDelta(response.text, self._screen.text_part)
+            yield finish
+        else:
+            yield self._restart()
+            yield from unfold(degraded)
+
+    def _truncates(self, decision: Decision) -> bool:
+        if isinstance(decision, Fail) or not self._screen.shown:
+            return False
+        unjoinable = self._mode == "resume" and self._failures[-1].error.rule == _UNJOINABLE
+        return self._mode == "truncate" or unjoinable
+
+    def _truncated(self) -> Finish:
+        return Finish(
+            "unknown",
+            usage=self._failures[-1].usage,
+            truncated=True,
+            error=self._failures[-1].error.info,
+            attempts=self._records(),
+        )
+
+    def _last_error(self, decision: Decision) -> ModelError:
+        last = self._failures[-1].error
+        last.history = tuple(self._failures)
+        if not isinstance(decision, Fail) or decision.error is None or decision.error is last:
+            return last
+        error = decision.error.with_facts(history=last.history, partial=last.partial)
+        error.__cause__ = last
+        return error
+
+    def _history(self) -> History:
+        engine, now = self._engine, self._now()
+        names = [model.name for model in engine.models]
+        return History(
+            failures=tuple(self._failures),
+            models=engine.models,
+            current=self._attempt.model,
+            request=self._request,
+            remaining=self._ends - now,
+            attempts_left=engine.max_attempts - len(self._failures),
+            resting=engine.health.resting(names, now),
+            asked=engine.health.asked(names, now),
+            retry_allowed=engine.budget.allows,
+            jitter=engine.random(),
+        )
+
+
+def _effective(options: Options) -> OnBreak:
+    """A consumer that cannot take a `Restart` is not shown an answer that may need one."""
+    return "hold" if options.on_break == "restart" and not options.restarts else options.on_break
