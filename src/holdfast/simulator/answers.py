@@ -175,17 +175,13 @@ def _thinking(key: str, origin: str | None) -> Thinking:
 
 def _key(messages: Sequence[Message]) -> str:
     """What the answer depends on: the last user message, and the tool results that came since."""
-    places = [place for place, message in enumerate(messages) if isinstance(message, UserMessage)]
-    if prefix_of(messages) is not None and not _ends_in_answer(messages):
-        places = places[:-1]  # the last one only asks to go on
+    asks_to_go_on = prefix_of(messages) is not None and isinstance(messages[-1], UserMessage)
+    said = messages[:-1] if asks_to_go_on else messages
+    places = [place for place, message in enumerate(said) if isinstance(message, UserMessage)]
     if not places:
-        return "\n".join(message.text for message in messages)
-    since = messages[places[-1] :]
+        return "\n".join(message.text for message in said)
+    since = said[places[-1] :]
     return "\n".join(message.text for message in since if isinstance(message, (UserMessage, ToolMessage)))
-
-
-def _ends_in_answer(messages: Sequence[Message]) -> bool:
-    return not isinstance(messages[-1], UserMessage)
 
 
 def _text(key: str, sentences: int | None) -> str:
