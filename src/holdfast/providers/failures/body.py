@@ -75,10 +75,11 @@ _PAGE: Final = re.compile(
 class _Found:
     """What the walk through a body has found so far."""
 
-    __slots__ = ("codes", "details", "fields", "html", "messages", "status")
+    __slots__ = ("codes", "details", "fields", "html", "messages", "names", "status")
 
     def __init__(self) -> None:
         self.codes: list[str] = []
+        self.names: list[str] = []
         self.messages: list[str] = []
         self.details: dict[str, Any] = {}
         self.status: int | None = None
@@ -137,6 +138,7 @@ def evidence_of(
     return Evidence(
         status=known,
         codes=tuple(found.codes),
+        names=tuple(found.names),
         messages=tuple(found.messages),
         details=found.details,
         headers=headers,
@@ -214,7 +216,10 @@ def _read_text(text: str, found: _Found) -> None:
             found.message(title[1].strip())
         text = _TAG.sub(" ", text)
     for name in _CLASS.findall(text)[:12]:
-        found.code(name)
+        if name.endswith("Exception"):  # AWS says the server's code so, "(ThrottlingException)"
+            found.code(name)
+        else:
+            found.names.append(name.lower())
     for key, quoted, number in _PAIR.findall(text)[:40]:
         _field(key.lower(), quoted or _number(number), found, _DEPTH)
     if found.status is None and (match := _STATUSES.search(text)) is not None:

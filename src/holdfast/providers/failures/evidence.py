@@ -14,7 +14,8 @@ class Evidence:
 
     Attributes:
         status: the HTTP status; of a failure inside a 200 the status that its body tells of; None if unknown.
-        codes: codes, types, reasons and exception names, lower-cased, in the order found.
+        codes: codes, types and reasons, lower-cased, in the order found.
+        names: names of exception classes, lower-cased; a client's name for a failure counts less than the server's.
         messages: the texts for people, the outermost first.
         details: values of known fields, by their lower-cased name (`"retrydelay"`, `"n_ctx"`, `"quotaid"`, ...).
         headers: of the response, with lower-cased names.
@@ -29,6 +30,7 @@ class Evidence:
         *,
         status: int | None = None,
         codes: tuple[str, ...] = (),
+        names: tuple[str, ...] = (),
         messages: tuple[str, ...] = (),
         details: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -39,6 +41,7 @@ class Evidence:
     ) -> None:
         self.status = status
         self.codes = codes
+        self.names = names
         self.messages = messages
         self.details = details or {}
         self.headers = headers or {}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from holdfast.errors import Limit
 from holdfast.providers.failures.evidence import Evidence
 
-_N: Final = r"\(?`?(\d{1,3}(?:[,_]\d{3})+|\d{1,9})(?:\.0+)?(?![\d.]*\d)"
+_N: Final = r"(?<![\w.\-])[(`]?(\d{1,3}(?:[,_]\d{3})+|\d{1,9})(?:\.0+)?(?![\w\-]|[.,]\d)"
 _TOKENS: Final = 2**31  # more is no count of tokens
 
 
@@ -27,9 +27,9 @@ _PAIRS: Final = _patterns(
 )
 _FITS: Final = _patterns(
     r"\blimit:? <N>",  # OpenAI, Groq: "Limit 30000, Used 29937, Requested 385"
-    r"maximum (?:context|prompt|sequence|input|model|token|total)[ -]?(?:length|size|window|tokens?|limit|len)?[^\d\n]{0,60}?<N>",
+    r"maximum (?:context|prompt|sequence|input|model|token|total)[ -]?(?:length|size|window|tokens?|limit|len)?[^\n]{0,60}?<N>",
     r"max(?:imum)? (?:size|length|tokens?)[^\d\n]{0,24}?<N>",
-    r"context (?:length|window|size|limit)[^\d\n]{0,60}?<N>",
+    r"context (?:length|window|size|limit)[^\n]{0,60}?<N>",
     r"(?:token limit|tokens limit|limit of|limit is|limit:|limited to)[^\d\n]{0,16}?<N>",
     r"(?:less than or equal to|less than|at most|no more than|<=|below|up to|under|cannot exceed|can not exceed|must not exceed|not exceed|exceeds? the (?:maximum|max) of|exceed)[^\d\n]{0,24}?<N>",
     r"\[\s?\d{1,6}\s?,\s?<N>\s?\]",  # DashScope: "Range of input length should be [1, 3072]"

@@ -53,7 +53,7 @@ def name_failure(evidence: Evidence, table: Table, *, model: str | None = None) 
         _message(evidence),
         **_facts(evidence, model, proof=match.proof if match.step in ("code", "type") else None),
         retry_after=retry_after(evidence) if issubclass(error, _WAITING) else None,
-        scope=(rule.scope or scope_of(evidence)) if error is ContentFilterError else None,
+        scope=(rule.scope or table.scope(evidence) or scope_of(evidence)) if error is ContentFilterError else None,
         categories=categories_of(evidence) if error is ContentFilterError else (),
         limit=_limit(evidence) if issubclass(error, _SIZED) else None,
         quota=rule.quota or (quota_of(evidence) if issubclass(error, _WAITING[:2]) else None),

@@ -3,7 +3,7 @@
     1. codes       a code or type that means one thing only
     2. test        structured details and numbers, asked by a function
     3. phrases     words that mean one thing only, where a provider sends a general code, or none
-    4. types       a general code or type, such as "invalid_request_error"
+    4. types       a general code or type, such as "invalid_request_error", or the name of a client's exception
     5. hints       words that often mean it; where the status says no more than "client error" or "server error"
     6. statuses    the HTTP status alone
 
@@ -84,6 +84,7 @@ class Table:
         self.rules = tuple({rule.name: rule for group in groups for rule in group}.values())
         self._codes: dict[str, list[tuple[int, Rule]]] = {}
         self._types: dict[str, list[tuple[int, Rule]]] = {}
+        self._names: dict[str, list[tuple[int, Rule]]] = {}
         self._statuses: dict[int, list[tuple[int, Rule]]] = {}
         self._phrases: dict[str, list[tuple[int, Rule, Phrase]]] = {}
         self._hints: dict[str, list[tuple[int, Rule, Phrase]]] = {}
@@ -93,11 +94,17 @@ class Table:
                 self._codes.setdefault(code.lower(), []).append((place, rule))
             for code in rule.types:
                 self._types.setdefault(code.lower(), []).append((place, rule))
+            for code in (*rule.codes, *rule.types):
+                self._names.setdefault(code.lower(), []).append((place, rule))
             for status in rule.statuses:
                 self._statuses.setdefault(status, []).append((place, rule))
             for index, written in ((self._phrases, rule.phrases), (self._hints, rule.hints)):
                 for phrase in map(phrase_of, written):
                     index.setdefault(phrase.anchor, []).append((place, rule, phrase))
+
+        self._scoped = {
+            anchor: kept for anchor, held in self._phrases.items() if (kept := [one for one in held if one[1].scope])
+        }
 
     def match(self, evidence: Evidence) -> Match | None:
         """The rule that names this failure, or None when not even the status is known."""
@@ -106,9 +113,15 @@ class Table:
             or self._test(evidence)
             or _spoken(self._phrases, evidence, "phrase")
             or _first(self._types, evidence.codes, evidence, "type")
+            or _first(self._names, evidence.names, evidence, "name")
             or (_spoken(self._hints, evidence, "hint") if evidence.status in _VAGUE else None)
             or _first(self._statuses, (evidence.status,), evidence, "status")
         )
+
+    def scope(self, evidence: Evidence) -> Scope | None:
+        """What the words say about the scope of a content filter, whatever rule named it."""
+        match = _spoken(self._scoped, evidence, "phrase")
+        return None if match is None else match.rule.scope
 
     def _test(self, evidence: Evidence) -> Match | None:
         for rule in self._tests:

@@ -69,6 +69,7 @@ RULES: Final = (
             "jailbreak",
             "prompt_feedback ... block",
             "promptfeedback",
+            "index out of range ... candidates",
             "block_reason",
             "blockreason",
             "输入内容",

@@ -69,7 +69,6 @@ OUTPUT_CAP: Final = Rule(
         "supports at most ... completion tokens",
         "at most ... completion tokens",
         "max_tokens is not supported",
-        "max_new_tokens must be",
     ),
     meaning="More output was asked for than the model ever gives; the window is not the problem.",
     advice="Lower `max_tokens` to the model's cap.",
