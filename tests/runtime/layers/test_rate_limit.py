@@ -30,7 +30,7 @@ class Bucket:
         self.tokens, self.last = float(burst), clock.now()
         self.accepted = self.rejected = 0
 
-    def __call__(self, request):
+    def __call__(self, _):
         now = self.clock.now()
         self.tokens, self.last = min(self.burst, self.tokens + (now - self.last) * self.rate), now
         if self.tokens < 1:
@@ -43,7 +43,7 @@ class Bucket:
 
 async def test_never_more_than_the_stated_requests_start_in_a_minute(clock):
     starts = []
-    inner = ScriptedModel(lambda request: starts.append(clock.now()) or "x", then="last")
+    inner = ScriptedModel(lambda _: starts.append(clock.now()) or "x", then="last")
     model = rate_limit(10, clock=clock, max_wait=math.inf, pacer=free)(inner)
     await asyncio.gather(*(ask(model) for _ in range(35)))
     assert [starts.count(when) for when in (0, 60, 120, 180)] == [10, 10, 10, 5]
@@ -51,7 +51,7 @@ async def test_never_more_than_the_stated_requests_start_in_a_minute(clock):
 
 async def test_tokens_are_counted_by_the_estimate_first_and_by_the_usage_then(clock):
     inner = ScriptedModel("x", then="last", usage=Usage(input_tokens=40, output_tokens=10))
-    model = rate_limit(tokens_per_minute=100, estimate=lambda request: 10, clock=clock)(inner)
+    model = rate_limit(tokens_per_minute=100, estimate=lambda _: 10, clock=clock)(inner)
     await ask(model)
     await ask(model)
     assert clock.now() == 0
@@ -60,9 +60,7 @@ async def test_tokens_are_counted_by_the_estimate_first_and_by_the_usage_then(cl
 
 
 async def test_a_request_larger_than_the_limit_of_tokens_passes_alone(clock):
-    model = rate_limit(tokens_per_minute=100, estimate=lambda request: 1000, clock=clock)(
-        ScriptedModel("x", then="last")
-    )
+    model = rate_limit(tokens_per_minute=100, estimate=lambda _: 1000, clock=clock)(ScriptedModel("x", then="last"))
     await ask(model)
     await ask(model)
     assert clock.now() == 60
@@ -205,7 +203,7 @@ async def test_leaving_a_stream_early_closes_the_inner_one(clock):
 def test_cancelled_or_not_calls_never_break_the_limit_nor_hang(limit, calls):
     async def run():
         clock, starts = FakeClock(autojump=True), []
-        inner = ScriptedModel(lambda request: starts.append(clock.now()) or ["a", Pause(2)], then="last", clock=clock)
+        inner = ScriptedModel(lambda _: starts.append(clock.now()) or ["a", Pause(2)], then="last", clock=clock)
         model = rate_limit(limit, clock=clock, max_wait=math.inf)(inner)
 
         async def call(start, patience, is_cancelled):
