@@ -133,12 +133,13 @@ class Codec(Protocol):
 
 
 class Checkpoint(Struct, frozen=True):
-    """Where a broken answer can be taken up again natively: its id, and the number of the last event that was read.
+    """Where a broken answer can be taken up again natively.
 
-    `after` is None when no event was read: the answer can then only be asked for as a whole.
+    `key` is what the provider knows it by: the id of the response, or a token. `after` is the number of the last event
+    that was read, where events have numbers; None asks for the answer as a whole.
     """
 
-    response_id: str
+    key: str
     after: int | None = None
 
 
@@ -152,7 +153,7 @@ class ResumableDecoder(Decoder, Protocol):
         ...
 
     def reconnect(self) -> None:
-        """Forget the half-read event: what is fed next is the body of the answer to `codec.resume(checkpoint)`."""
+        """Forget the half-read event: what is fed next is the body of the answer to `codec.resume(checkpoint, ...)`."""
         ...
 
 
@@ -160,8 +161,8 @@ class ResumableDecoder(Decoder, Protocol):
 class ResumableCodec(Codec, Protocol):
     """A codec of a wire that keeps an answer while it is generated. Its decoders are `ResumableDecoder`s."""
 
-    def resume(self, checkpoint: Checkpoint) -> HTTPRequest:
-        """The request for the rest of the answer."""
+    def resume(self, checkpoint: Checkpoint, request: Request, model: str) -> HTTPRequest:
+        """The HTTP request for the rest of the answer to `request`."""
         ...
 
 

@@ -41,12 +41,15 @@ class OpenAIResponsesCodec:
             notes=notes,
         )
 
-    def resume(self, checkpoint: Checkpoint) -> HTTPRequest:
+    def resume(self, checkpoint: Checkpoint, request: Request, model: str) -> HTTPRequest:
         """The request for the rest of a background answer, or for all of it when no event of it was read."""
-        path = f"/responses/{quote(checkpoint.response_id, safe='')}"
-        if checkpoint.after is None:
-            return HTTPRequest(method="GET", url=path + self._query())
-        return HTTPRequest(method="GET", url=path + self._query(stream="true", starting_after=str(checkpoint.after)))
+        del model
+        after = {} if checkpoint.after is None else {"stream": "true", "starting_after": str(checkpoint.after)}
+        return HTTPRequest(
+            method="GET",
+            url=f"/responses/{quote(checkpoint.key, safe='')}{self._query(**after)}",
+            headers={name.lower(): value for name, value in request.headers.items()},
+        )
 
     def decoder(self, request: Request, model: str, headers: Headers) -> ResponsesDecoder:
         """A decoder of an answer; it finds out by itself whether the server streams."""

@@ -47,7 +47,7 @@ class ResponsesDecoder:
         return Checkpoint(self._response_id, self._last)
 
     def reconnect(self) -> None:
-        """Go on with the body of the answer to `resume(checkpoint)`."""
+        """Go on with the body of the answer to `resume(checkpoint, ...)`."""
         self._sse = SSEDecoder()
         self._whole = None
         self._begun = False
