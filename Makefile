@@ -16,7 +16,7 @@ check: .venv/ready  ## format, lint, types, import contracts
 	$(RUN)ruff format --check .
 	$(RUN)ruff check .
 	$(RUN)mypy
-	$(RUN)pyright
+	$(RUN)basedpyright
 	$(RUN)lint-imports
 
 bench: .venv/ready  ## against the peers, in one run
