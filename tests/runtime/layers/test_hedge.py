@@ -36,7 +36,8 @@ async def test_the_second_answers_when_the_first_is_silent_and_the_first_is_clos
         seen = [await anext(events), await anext(events)]
         assert seen[1].text == "two"
         assert (clock.now(), one.active, one.abandoned) == (1.5, 0, 1)
-        assert next(event async for event in events).text == "!"
+        assert (await anext(events)).text == "!"
+        assert isinstance(await anext(events), Finish)
     assert two.abandoned == 0
 
 
