@@ -17,6 +17,7 @@ EVENT_LIMIT: Final = 16 * 1024 * 1024
 
 _BOM: Final = b"\xef\xbb\xbf"
 _CR: Final = 13
+_LF: Final = 10
 
 
 class ServerSentEvent(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -65,16 +66,11 @@ class SSEDecoder:
         Raises:
             InvalidResponseError: an event is larger than the limit.
         """
-        # What servers send nearly always: whole events of one data line each.
-        if self._at_rest and data.startswith(b"data: ") and data.endswith(b"\n\n") and b"\r" not in data:
-            end = data.find(b"\n")
+        if self._at_rest and data[:6] == b"data: " and data[-2:] == b"\n\n":
             size = len(data) - 2
-            if size <= self._limit:
-                if end == size:
-                    return [ServerSentEvent(data[6:end], "", self._id)]
-                blocks = data[6:-2].split(b"\n\ndata: ")
-                if data.count(b"\n") == 2 * len(blocks):
-                    return [ServerSentEvent(block, "", self._id) for block in blocks]
+            if data.find(_LF) == size and size < self._limit and data.find(_CR) < 0:
+                return [ServerSentEvent(data[6:-2], "", self._id)]  # what servers send nearly always
+            return self._several(data)
         if self._opening is not None:
             data = self._open(data)
         return self._read(data) if data else []
@@ -88,6 +84,13 @@ class SSEDecoder:
         found: list[ServerSentEvent] = []
         self._dispatch(found)
         return found[0] if found else None
+
+    def _several(self, data: bytes) -> list[ServerSentEvent]:
+        """Whole events, most likely of one data line each."""
+        blocks = data[6:-2].split(b"\n\ndata: ")
+        if len(data) <= self._limit and data.count(b"\n") == 2 * len(blocks) and data.find(_CR) < 0:
+            return [ServerSentEvent(block, "", self._id) for block in blocks]
+        return self._read(data)
 
     def _open(self, data: bytes) -> bytes:
         opening = (self._opening or b"") + data
@@ -131,7 +134,7 @@ class SSEDecoder:
         match name:
             case b"data":
                 self._data.append(value)
-                self._size += len(value) + 1
+                self._size += len(line) + 1
                 self._check()
             case b"event":
                 self._event = value.decode("utf-8", "replace")

@@ -32,14 +32,13 @@ class OpenAIChatCodec:
     def decoder(self, request: Request, model: str, headers: Headers) -> ChatDecoder:
         """A decoder for a response with status 2xx and these headers."""
         dialect = self.dialect
-        provider = dialect.provider or None
         request_id = next((headers[name] for name in _REQUEST_ID if name in headers), None)
         continues = continues_natively(dialect, model, request)
         audio = request.extra.get("audio")
         sound = audio.get("format") if isinstance(audio, dict) else None
         asked = in_terms_of(request, dialect)
         answer = Answer(
-            ResponseStart(model, provider, None, request_id, continues),
+            ResponseStart(model, dialect.provider or None, None, request_id, continues),
             seed=str(len(request.messages)),
             names=tool_names(asked),
             # An answer that goes on from words is past its thinking.
@@ -48,7 +47,7 @@ class OpenAIChatCodec:
         )
         return ChatDecoder(
             answer,
-            provider=provider,
+            provider=dialect.provider,
             model=model,
             may_omit_finish=dialect.may_omit_finish,
             answer_tool=answer_tool_of(request, dialect),
@@ -58,4 +57,4 @@ class OpenAIChatCodec:
         self, status: int, headers: Headers, body: bytes, *, model: str | None = None, now: float | None = None
     ) -> ModelError:
         """The typed error of a response with any other status."""
-        return error(status, headers, body, provider=self.dialect.provider or None, model=model, now=now)
+        return error(status, headers, body, provider=self.dialect.provider, model=model, now=now)

@@ -29,7 +29,7 @@ _FIELDS: Final = (b"data", b"event", b"retry", b"id", b":")
 _BLANK: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
 _ERROR_KEYS: Final = ("error", "errors", "detail", "error_msg", "error_message", "error_code", "fault", "exception")
-_NO_ERROR: Final = (None, False, "", 0, [], {})
+_NO_ERROR: Final[tuple[Any, ...]] = (None, False, "", 0, [], {})
 
 
 class ChatDecoder:
@@ -47,7 +47,7 @@ class ChatDecoder:
         self,
         answer: Answer,
         *,
-        provider: str | None = None,
+        provider: str = "",
         model: str | None = None,
         may_omit_finish: bool = False,
         answer_tool: str | None = None,
@@ -95,7 +95,7 @@ class ChatDecoder:
         if self._final is not None:
             out = [*self._through(self._final, out), *self._final.close()]
         yield from out
-        raise error.with_facts(provider=self._provider, model=self._model, status=200)
+        raise error.with_facts(provider=self._provider or None, model=self._model, status=200)
 
     # The form of the body.
 

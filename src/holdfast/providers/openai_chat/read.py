@@ -255,8 +255,13 @@ def _document(url: str, name: str | None) -> Document:
 def _assistant(given: dict[str, Any], name: str | None) -> AssistantMessage:
     content = given.get("content")
     parts: list[AssistantPart] = list(_thinking(given))
-    plain = isinstance(content, str) and content
-    if plain and not parts and not given.get("tool_calls") and not given.get("function_call"):
+    if (
+        isinstance(content, str)
+        and content
+        and not parts
+        and not given.get("tool_calls")
+        and not given.get("function_call")
+    ):
         return AssistantMessage(content, name)
     for item in content if isinstance(content, list) else [content] if content else []:
         parts += [] if isinstance(item, dict) and item.get("type") == "thinking" else list(_parts(item))
