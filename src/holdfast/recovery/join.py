@@ -111,11 +111,17 @@ class Joiner:
         return ""
 
     def _repeated(self, ended: list[int]) -> int | None:
-        """How many letters are repeated. Two ends that both fit, or one too short, prove nothing."""
+        """How many letters are repeated. Two ends that both fit, or one too short, prove nothing.
+
+        Nor does one that is the beginning too: the answer may have started over and then changed its mind.
+        """
+        old = self._old
         if 0 in ended:
-            return len(self._old)
-        long = [start for start in ended if len(self._old) - start >= ACCIDENT]
-        return len(self._old) - long[0] if len(long) == 1 else None
+            return len(old)
+        long = [start for start in ended if len(old) - start >= ACCIDENT]
+        if len(long) != 1 or old.startswith(old[long[0] :]):
+            return None
+        return len(old) - long[0]
 
     def _join(self, letters: int) -> str:
         """Let go of what comes after the repeated letters, without the punctuation that was shown already."""
