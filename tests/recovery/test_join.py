@@ -116,6 +116,11 @@ def test_two_ends_that_both_fit_prove_nothing():
     assert join("x" + "ha" * 20, "ha" * 30) is None
 
 
+def test_a_native_continuation_may_repeat_a_refrain():
+    verse = "Row, row, row your boat, gently down the stream. "
+    assert join(verse * 2, verse + "Life is but a dream.", native=True) == verse * 3 + "Life is but a dream."
+
+
 def test_an_answer_that_was_complete_is_joined_to_nothing():
     assert join(FULL, FULL) == FULL
     assert join(FULL, "", native=True) == FULL

@@ -9,7 +9,7 @@ punctuation. The joiner finds where the repetition ends and lets out only what i
 - It starts with the *end* of the prefix: joined if that end is long enough to be no accident, and the only one.
 - It repeats a long, unique end of the prefix a little later (after an apology): joined there.
 - Anything else is no continuation: `Unjoinable`. Only where the wire itself continues a prefix (`native`) is a text
-  without repetition taken as it comes.
+  taken as it comes, unless it starts over.
 
 Every text is looked at once; the buffer is bounded by the prefix and `PREAMBLE` characters more.
 """
@@ -70,7 +70,7 @@ class Joiner:
         if self.joined:
             return ""
         if self._starts is None:
-            self._starts = _occurrences(self._old, self._head) if self._head else []
+            self._starts = self._beginnings(self._head) if self._head else []
         return self._decide(final=True)
 
     def _compare(self, letters: str) -> None:
@@ -79,9 +79,14 @@ class Joiner:
             self._head += letters
             if len(self._head) >= min(ACCIDENT, len(self._old)):
                 head, rest = self._head[:ACCIDENT], self._head[ACCIDENT:]
-                self._starts = _agreeing(_occurrences(self._old, head), self._old, rest, len(head))
+                self._starts = _agreeing(self._beginnings(head), self._old, rest, len(head))
         elif self._starts:
             self._starts = _agreeing(self._starts, self._old, letters, len(self._ends) - len(letters))
+
+    def _beginnings(self, head: str) -> list[int]:
+        starts = _occurrences(self._old, head)
+        # A native continuation may rightly say again what was said (a refrain): only starting over is a repetition.
+        return starts if not self._native else [0] if starts == [0] else []
 
     def _search(self, letters: str) -> None:
         """Look for the tail of the prefix, wherever it stands in the new text."""
@@ -102,6 +107,8 @@ class Joiner:
                 return ""  # something still agrees: wait for more
             if (end := self._repeated(ended)) is not None:
                 return self._join(end)
+            if ended and not self._native:
+                raise Unjoinable
         if self._native and (final or self._starts is not None):
             return self._join(0)
         if self._tail_end is not None and self._tail_end <= seen:
