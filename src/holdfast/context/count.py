@@ -1,0 +1,93 @@
+"""Counting requests: offline, incremental, calibrated by usage. It knows every model, and raises for none."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from holdfast.context.books import Books, Recent
+from holdfast.context.estimate import Anchor, Estimator
+from holdfast.context.families import family_of
+from holdfast.context.measure import Count, is_exact, overhead_tokens, text_tokens
+from holdfast.context.tokenizer import tokenizer
+from holdfast.request import Request
+from holdfast.usage import Usage
+
+__all__ = ["CUT", "Count", "Counter"]
+
+CUT: Final = 0.7
+"""The share of an anchored estimate below which a usage means that the prompt was cut (Ollama does so)."""
+
+
+class Counter:
+    """Counts tokens, and learns from usage how far off it is.
+
+    It remembers the conversations it counted last: a request that goes on from one of them costs its new messages, and
+    starts from the usage that was reported for the others.
+
+    Example:
+        >>> counter = Counter()
+        >>> counter.count(request, "openai/gpt-5-mini")
+        Count(tokens=1284, exact=True)
+    """
+
+    def __init__(self) -> None:
+        self._estimators: dict[str, Estimator] = {}
+        self._recent = Recent(Books)
+        self._overheads: tuple[Request, str, int] | None = None
+
+    def count(self, request: Request, model: str = "") -> Count:
+        """Tokens of a request, tools and schemas included; `exact` where every rule that counts them is published."""
+        family = family_of(model)
+        books = self._recent.find(request.messages)
+        counted = books.ledger(family).total + self.overhead(request, model)
+        anchor = books.anchors.get(model)
+        estimator = self.estimator(model)
+        if anchor is None and estimator.ratio == 1.0:
+            return Count(counted, is_exact(request, family))
+        return Count(estimator.tokens(counted, anchor))
+
+    def count_text(self, text: str, model: str = "") -> Count:
+        """Tokens of a plain text, without any framing."""
+        family = family_of(model)
+        known = family.ratio == 1.0 and tokenizer(family.vocabulary).exact and family.name != "any"
+        return Count(text_tokens(text, family), known)
+
+    def observe(self, request: Request, usage: Usage, model: str = "") -> bool:
+        """Learn from the usage of the response to `request`. One that was estimated, or is empty, teaches nothing.
+
+        Returns:
+            False when the usage says that the provider cut the prompt without a word: it is less than `CUT` of what
+            it must be.
+        """
+        books = self._recent.find(request.messages)
+        counted = books.ledger(family_of(model)).total + self.overhead(request, model)
+        return self.learn(books.anchors, counted, usage, model)
+
+    def learn(self, anchors: dict[str, Anchor], counted: int, usage: Usage, model: str) -> bool:
+        """Take in one more usage of the conversation that has these anchors; see `observe`."""
+        if usage.estimated or usage.input_tokens <= 0:
+            return True
+        before, estimator = anchors.get(model), self.estimator(model)
+        if before is not None and usage.input_tokens < CUT * estimator.tokens(counted, before):
+            return False
+        anchors[model] = Anchor(usage.input_tokens, counted)
+        self._estimators[model] = estimator.learnt(before, anchors[model])
+        return True
+
+    def estimator(self, model: str) -> Estimator:
+        """What is known about this model's tokens."""
+        return self._estimators.get(model) or Estimator()
+
+    def overhead(self, request: Request, model: str = "") -> int:
+        """Counted tokens of a request besides its messages; remembered for the tools that were counted last."""
+        family = family_of(model)
+        last = self._overheads
+        if last is not None and last[1] == family.name and _same_overhead(last[0], request):
+            return last[2]
+        tokens = overhead_tokens(request, family)
+        self._overheads = (request.replace(messages=()), family.name, tokens)
+        return tokens
+
+
+def _same_overhead(one: Request, other: Request) -> bool:
+    return one.tools == other.tools and one.output == other.output and one.prefix == other.prefix

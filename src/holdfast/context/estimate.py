@@ -1,0 +1,66 @@
+"""Usage as the anchor: what a response reports is the truth, and only what came after it is estimated.
+
+    estimate  =  anchor.tokens + ratio x (counted now - counted at the anchor)
+
+The same formula holds after a rewrite, where less is counted than at the anchor. `ratio`, of true tokens to counted
+ones, is learnt per model from what was added between two usages.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+_LEAST: Final = 20  # counted tokens below which a difference says nothing about the ratio
+_FULL: Final = 2000  # counted tokens at which a difference weighs half of what is known
+_BOUNDS: Final = (0.25, 4.0)
+
+
+class Anchor(Struct, frozen=True, gc=False):
+    """A request whose true size is known: `tokens` as billed, `counted` as counted here."""
+
+    tokens: int
+    counted: int
+
+
+class Estimator(Struct, frozen=True, gc=False):
+    """What is known of one model's tokens: a ratio. `seen` is how many usages have taught it."""
+
+    ratio: float = 1.0
+    seen: int = 0
+
+    def tokens(self, counted: int, anchor: Anchor | None = None) -> int:
+        """True tokens of what counts as `counted`, by the anchor where there is one."""
+        if anchor is None:
+            return ceil(self.ratio * counted)
+        return max(0, anchor.tokens + ceil(self.ratio * (counted - anchor.counted)))
+
+    def counted(self, tokens: int, anchor: Anchor | None = None) -> int:
+        """The inverse: how much may be counted so that the estimate is at most `tokens`."""
+        if anchor is None:
+            return int(tokens / self.ratio)
+        return anchor.counted + int((tokens - anchor.tokens) // self.ratio)
+
+    def learnt(self, before: Anchor | None, now: Anchor) -> Estimator:
+        """The estimator after one more usage; `before` is the anchor that the same conversation had."""
+        if before is None:
+            return replace(self, seen=self.seen + 1)
+        added = now.counted - before.counted
+        if added <= _LEAST:
+            return replace(self, seen=self.seen + 1)
+        low, high = _BOUNDS
+        observed = min(high, max(low, (now.tokens - before.tokens) / added))
+        weight = min(1.0, added / _FULL) / 2
+        return Estimator(self.ratio + weight * (observed - self.ratio), self.seen + 1)
+
+    def margin(self, window: int, counted: int, anchor: Anchor | None, *, exact: bool, engine: bool) -> int:
+        """Tokens to keep free for the error of the estimate: 1 % of the window and a share of what no usage covers.
+
+        The share is 5 % where the vocabulary is the model's own, 15 % where it is another's, 30 % without an engine.
+        """
+        share = (0.05 if exact else 0.15) if engine else 0.30
+        loose = counted if anchor is None else abs(counted - anchor.counted)
+        return ceil(0.01 * window + share * loose)
