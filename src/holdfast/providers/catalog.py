@@ -1,43 +1,34 @@
-"""Endpoints as data: where they are, how they are asked, which key they want, how they differ from the plain wire."""
+"""Endpoints as data: where they are, how they are asked, which key they want, how they differ from the plain wire.
+
+CATALOG["groq"]                          an EndpointSpec (the table itself: `endpoints.py`)
+address(spec, os.environ)                its base URL, variables filled in
+endpoints_from_config(mapping)           a user's own endpoints, from TOML or a dict
+make_codec(spec.codec, spec.dialect)     its wire, imported when needed
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Final, Literal, TypeAlias
-
-from msgspec import Struct
+from typing import Final
 
 from holdfast.errors import ConfigurationError
 from holdfast.providers.codec import Codec, Dialect, Service
+from holdfast.providers.config import endpoints_from_config
+from holdfast.providers.endpoints import CATALOG
+from holdfast.providers.spec import AuthScheme, AuthSpec, CodecName, EndpointSpec, address
 
-CodecName: TypeAlias = Literal["openai_chat", "openai_responses", "anthropic", "gemini", "bedrock"]
-
-AuthScheme: TypeAlias = Literal["none", "bearer", "header", "google", "aws"]
-"""How a request proves who sends it: not at all; `Authorization: Bearer KEY`; the key in a header of its own;
-a token of Google's default credentials; an AWS signature."""
-
-
-class AuthSpec(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Which credential an endpoint wants. `env` names the variables that may hold it, the first set one counts."""
-
-    scheme: AuthScheme = "bearer"
-    env: tuple[str, ...] = ()
-    header: str = "authorization"
-    required: bool = True
-
-
-class EndpointSpec(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One endpoint. `base_url_env` names a variable that, when set, stands in for `base_url`."""
-
-    name: str
-    codec: CodecName
-    base_url: str = ""
-    base_url_env: tuple[str, ...] = ()
-    auth: AuthSpec = AuthSpec()
-    dialect: Dialect = Dialect()
-    headers: Mapping[str, str] = {}
-
+__all__ = [
+    "CATALOG",
+    "AuthScheme",
+    "AuthSpec",
+    "CodecName",
+    "EndpointSpec",
+    "address",
+    "endpoints_from_config",
+    "make_codec",
+    "make_service",
+]
 
 _CODECS: Final[Mapping[CodecName, tuple[str, str]]] = {
     "openai_chat": ("holdfast.providers.openai_chat.codec", "OpenAIChatCodec"),
@@ -70,27 +61,3 @@ def make_service(name: CodecName) -> Service:
     module, attribute = _SERVICES[name]
     service: Service = getattr(import_module(module), attribute)()
     return service
-
-
-CATALOG: Final[Mapping[str, EndpointSpec]] = {
-    spec.name: spec
-    for spec in (
-        EndpointSpec(
-            name="openai",
-            codec="openai_chat",
-            base_url="https://api.openai.com/v1",
-            base_url_env=("OPENAI_BASE_URL",),
-            auth=AuthSpec(env=("OPENAI_API_KEY",)),
-            dialect=Dialect(provider="openai", max_tokens_field="max_completion_tokens"),
-        ),
-        EndpointSpec(
-            name="ollama",
-            codec="openai_chat",
-            base_url="http://127.0.0.1:11434/v1",
-            base_url_env=("OLLAMA_BASE_URL",),
-            auth=AuthSpec(env=("OLLAMA_API_KEY",), required=False),
-            dialect=Dialect(provider="ollama", think_tags=True),
-        ),
-    )
-}
-"""The endpoints that are known by name."""

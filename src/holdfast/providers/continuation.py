@@ -1,6 +1,6 @@
 """How a half-finished answer is carried on: by prefill where the model takes one, else by an instruction. Pure.
 
-    request = carry_on(request, native=prefills(dialect, model, request))    # before encoding; `prefix` is empty after it
+    request = carry_on(request, native=prefills(dialect, model, request))      # in `encode`; its prefix is empty then
 
 With `native`, the shown text is the last assistant message, without white space at its end, and the model goes on from
 there (`ResponseStart.continues` is True). Without it, the shown text is followed by an instruction that asks the model
@@ -37,11 +37,15 @@ def prefills(dialect: Dialect, model: str, request: Request | None = None) -> bo
     """
     if dialect.prefill == "none":
         return False
-    name = model.rpartition("/")[2].lower()
     known = dialect.prefill_models
-    if known is not None and not any(name.startswith(start) or model.lower().startswith(start) for start in known):
+    if known is not None and not any(_is_called(model, start) for start in known):
         return False
     return request is None or not _excludes_prefill(request)
+
+
+def _is_called(model: str, start: str) -> bool:
+    """Whether the model's name begins so, after any vendor, region or ARN before it."""
+    return re.search(rf"(?:^|[/.:]){re.escape(start)}", model, re.IGNORECASE) is not None
 
 
 def _excludes_prefill(request: Request) -> bool:
