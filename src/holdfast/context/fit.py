@@ -70,12 +70,13 @@ def fit(
     """
     act = limit if act is None else min(act, limit)
     goal = limit // 2 if goal is None else goal
-    if view_tokens(ledger, view) <= act:
+    before = view_tokens(ledger, view)
+    if before <= act:
         return view
     current = replace(view, asked=ledger.last_user)
     draft = Draft(ledger=ledger, view=current, limit=limit, act=act, goal=min(goal, act))
     for strategy in strategies:
         draft = strategy(draft)
-    if draft.view == current:
+    if draft.tokens >= before:  # within the limit, and nothing to gain
         return view
     return replace(draft.view, generation=view.generation + 1)

@@ -44,6 +44,7 @@ class Ledger:
         self.last_user: int | None = None
         self.pinned_tokens = 0
         self._callers: dict[str, int] = {}
+        self._pending: dict[str, int] = {}
         self._weighed: dict[int, tuple[Message, int]] = {}
         for message in messages:
             self.append(message)
@@ -84,16 +85,22 @@ class Ledger:
     def _group(self, message: Message, index: int) -> None:
         self.starts.append(index)
         if isinstance(message, ToolMessage):
-            first = min((self.caller(result.call_id, index) for result in message.content), default=index)
+            first = min((self._callers.get(result.call_id, index) for result in message.content), default=index)
+            for result in message.content:
+                self._pending.pop(result.call_id, None)
             while self.starts[-1] > first:  # what stands between a call and its result belongs to both
                 self.starts.pop()
         elif isinstance(message, AssistantMessage):
-            for call in message.tool_calls:
-                self._callers[call.id] = index
+            for call in message.tool_calls:  # ids may come again, and a result answers the nearest call
+                self._callers[call.id] = self._pending[call.id] = index
 
-    def caller(self, call_id: str, default: int) -> int:
-        """Where the newest call with this id stands: ids may come again, and a result answers the nearest."""
-        return self._callers.get(call_id, default)
+    def waiting(self, groups: int = 8) -> int:
+        """Where the oldest call among the last groups stands that still waits for its result; the end, if none does.
+
+        A call from before these groups was abandoned.
+        """
+        since = self.last_groups(groups)
+        return min((index for index in self._pending.values() if index >= since), default=len(self.messages))
 
     def weigh(self, message: Message) -> int:
         """Tokens of a message that stands in for another; counted once."""

@@ -59,7 +59,7 @@ def drop_groups() -> Strategy:
     def strategy(draft: Draft) -> Draft:
         if draft.tokens <= draft.goal:
             return draft
-        return _cut(draft, draft.ledger.tail)
+        return _cut(draft, min(draft.ledger.tail, draft.ledger.waiting()))
 
     return strategy
 
@@ -67,13 +67,14 @@ def drop_groups() -> Strategy:
 def drop_steps(keep: int = 3) -> Strategy:
     """Where a cut is still due, drop the oldest steps after the newest user message, never the last `keep` groups.
 
-    One long turn of an agent has nothing else to give. Its older steps have been lightened before.
+    With more than one group to keep, a call that waits for its result is kept as well. One long turn of an agent has nothing else to give. Its older steps have been lightened before.
     """
 
     def strategy(draft: Draft) -> Draft:
         if draft.tokens <= draft.act:
             return draft
-        return _cut(draft, draft.ledger.last_groups(keep))
+        bound = draft.ledger.last_groups(keep)
+        return _cut(draft, min(bound, draft.ledger.waiting()) if keep > 1 else bound)
 
     return strategy
 
