@@ -144,7 +144,7 @@ def _tool(tool: Tool, dialect: Dialect, names: Names, notes: list[str]) -> dict[
         if tool.strict and schema is None:
             notes.append(f"tool {tool.name!r} is not strict: its schema cannot be without changing its meaning")
         function["parameters"] = schema or function["parameters"]
-        function["strict"] = schema is not None
+        function |= {"strict": bool(tool.strict)} if schema or not tool.strict else {}
     return {"type": "function", "function": function}
 
 
@@ -173,7 +173,7 @@ def _schema(output: OutputSchema, notes: list[str]) -> dict[str, Any]:
     written: dict[str, Any] = {"name": clean_name(output.name) or "output", "schema": strict or output.schema}
     if output.description:
         written["description"] = output.description
-    return {**written, "strict": strict is not None}
+    return {**written, "strict": True} if strict else written
 
 
 def _stream(request: Request, dialect: Dialect) -> dict[str, Any]:
