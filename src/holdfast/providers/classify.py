@@ -26,6 +26,12 @@ _BODY_NAMES: Final = ("body", "response_json", "details", "http_body", "response
 _HEADER_NAMES: Final = ("headers", "litellm_response_headers", "response_headers")
 _SSE: Final = ("data:", "event:", "id:", ":", "retry:")
 _SSE_LINES: Final = 2_000
+_KNOWN: Final = frozenset(
+    "choices candidates output content data object id model usage embedding embeddings results result type error message"
+    " messages name models response text status detail promptFeedback metadata stopReason messageStop predictions"
+    " totalTokens input_tokens done items completion generations outputs generated_text files file url version code".split()
+)
+"""Fields of answers, lists, files and counts: a body of status 200 with none of them is no answer."""
 
 
 @overload
@@ -100,7 +106,7 @@ def _of_text(
 def _of_response(
     provider: str | None, status: int | None, headers: Mapping[str, str], body: Any, now: float | None
 ) -> ModelError | None:
-    if status is None or 200 <= status < 300:
+    if (status is None or 200 <= status < 300) and ":exception-type" not in headers:
         value = read_body(body)
         inner = _in_success(value, provider, headers, known=status is not None)
         if inner is not None or status is not None:
@@ -121,7 +127,8 @@ def _in_success(value: Any, provider: str | None, headers: Mapping[str, str], *,
             return None
         return _unreadable(text, provider, headers)
     if isinstance(value, Mapping) and not _carries_error(value):
-        return failure_in_answer(value, provider=provider)
+        strange = known and _KNOWN.isdisjoint(value)
+        return _strange(value, provider) if strange else failure_in_answer(value, provider=provider)
     if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
         return next(
             (found for item in value[:_SSE_LINES] if (found := _in_chunk(item, provider, headers)) is not None), None
@@ -154,6 +161,13 @@ def _carries_error(value: Mapping[str, Any]) -> bool:
         return True
     data, response = value.get("data"), value.get("response")
     return any(isinstance(holder, Mapping) and holder.get("error") for holder in (data, response))
+
+
+def _strange(value: Mapping[str, Any], provider: str | None) -> ModelError:
+    names = ", ".join(list(map(str, value))[:8]) or "none"
+    return InvalidResponseError(
+        f"The body has none of the fields of an answer (it has: {names})", provider=provider, status=200, certain=False
+    )
 
 
 def _is_answer(value: Mapping[str, Any]) -> bool:

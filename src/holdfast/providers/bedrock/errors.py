@@ -64,7 +64,6 @@ RULES: Final = (
         error=ServerError,
         source="Bedrock InvokeModelWithResponseStream: ModelStreamErrorException (424), InternalServerException (500)",
         codes=("modelstreamerrorexception", "internalserverexception", "internalfailure"),
-        not_at=(400,),
     ),
     Rule(
         name="aws-model-error",

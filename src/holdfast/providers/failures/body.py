@@ -21,7 +21,7 @@ _MESSAGE: Final = 4_000
 _MESSAGES: Final = 12
 
 _CODE: Final = frozenset(
-    "code type status reason error_code errorcode err_code error_type errortype __type exceptionname name error_name"
+    "exception-type x-amzn-errortype code type status reason error_code errorcode err_code error_type errortype __type exceptionname name error_name"
     " category blockreason stopreason subtype err_type errtype".split()
 )
 _TEXT: Final = frozenset(
@@ -39,6 +39,7 @@ _DETAIL: Final = frozenset(
     " retry_after_seconds retry_after_ms resets_at resets_in_seconds reset_at param categories x-request-id"
     " retry_in retry_after_sec metadata_headers provider_name error_type failed_generation location".split()
 )
+_HEADER_CODES: Final = (":exception-type", ":error-code", "x-amzn-errortype")  # AWS
 # What a caller sent or a model said proves nothing about a failure.
 _SKIPPED: Final = frozenset(
     "choices candidates messages input output usage previous_errors content delta prompt ctx loc headers httpheaders"
@@ -50,7 +51,7 @@ _NOTHING: Final = frozenset(("", "none", "null", "error", "undefined", "***"))
 _PAIR: Final = re.compile(
     r"""["'\u2018\u2019\u201c\u201d]?\b(code|type|status|reason|error_code|error_type|http_code|http_status|status_code"""
     r"""|statuscode|__type|param|retryDelay|estimated_time|n_ctx|n_prompt_tokens|quotaId|request_id|retry_after"""
-    r"""|resets_in_seconds)["'\u2018\u2019\u201c\u201d]?\s{0,4}[:=]\s{0,4}"""
+    r"""|resets_in_seconds|exception-type|x-amzn-errortype)["'\u2018\u2019\u201c\u201d]?\s{0,4}[:=]\s{0,4}"""
     r"""(?:["'\u2018\u2019\u201c\u201d]([^"'\u2018\u2019\u201c\u201d]{1,120})["'\u2018\u2019\u201c\u201d]|(-?\d{1,12}(?:\.\d{1,20})?)\b)""",
     re.IGNORECASE,
 )
@@ -130,6 +131,9 @@ def evidence_of(
     """The evidence in a body: bytes, text, or JSON read already. `headers` have lower-cased names."""
     value = read_body(body)
     found = _Found()
+    for name in _HEADER_CODES:
+        if headers and name in headers:
+            found.code(headers[name].partition(":")[0])
     if isinstance(value, str):
         _read_text(value, found)
     else:

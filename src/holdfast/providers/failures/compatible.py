@@ -176,7 +176,7 @@ NAMED: Final = (
         name="throttled-by-name",
         error=RateLimitError,
         source="DashScope 'Throttling.*', Volcengine 'RateLimitExceeded.*', Tencent 'LimitExceeded', Baidu V2 'rpm_rate_limit_exceeded'",
-        codes=(
+        types=(
             "throttling",
             "throttling.ratequota",
             "throttling.burstrate",

@@ -123,7 +123,7 @@ def failure_in_answer(body: Any, *, provider: str | None = None) -> ModelError |
     """
     if not isinstance(body, Mapping):
         return None
-    for judge in (_chat, _google, _messages, _responses, _converse, _item):
+    for judge in (_chat, _google, _messages, _responses, _converse, _item, _predictions):
         if (found := judge(body, provider)) is not None:
             return found
     return None
@@ -281,6 +281,17 @@ def _item(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
     if body.get("type") != "function_call" or body.get("status") not in ("completed", None) or "arguments" not in body:
         return None
     return None if _is_object(body["arguments"]) else _failure(CUT_ARGUMENTS, provider, "")
+
+
+def _predictions(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
+    """Vertex `predict` (Imagen): a `raiFilteredReason` in place of each picture."""
+    predictions = body.get("predictions")
+    if not isinstance(predictions, list) or not predictions:
+        return None
+    reasons = [one.get("raiFilteredReason") for one in predictions if isinstance(one, Mapping)]
+    if len(reasons) < len(predictions) or not all(isinstance(reason, str) for reason in reasons):
+        return None
+    return _failure(REFUSED, provider, "raiFilteredReason", {"refusal": reasons[0]})
 
 
 def _is_object(arguments: Any) -> bool:

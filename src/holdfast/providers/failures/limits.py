@@ -21,7 +21,7 @@ _BYTES: Final = re.compile(r"\b(?:bytes?|[kmg]i?b|pixels?|characters?|maxlength)
 
 # Both numbers side by side: (asked, fits).
 _PAIRS: Final = _patterns(
-    r"<N>\s?(?:tokens?)?\s?>=?\s?<N>",  # Anthropic, watsonx: "191989 tokens > 180000 maximum"
+    r"<N>\s?(?:tokens?)?\s?>=?\s?(?:n_ctx: )?<N>",  # Anthropic, watsonx: "191989 tokens > 180000 maximum"
     r"requested up to <N> tokens?,? but (?:you )?can only afford <N>",  # OpenRouter
     r"<N> (?:input )?tokens?[^.\d]{0,60}(?:exceeds?|larger than|longer than|greater than|above|over)[^.\d]{0,80}<N>",
 )

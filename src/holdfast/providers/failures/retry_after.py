@@ -23,10 +23,11 @@ _STEP: Final = (
 _DURATION: Final = re.compile(rf"{_STEP}(?![A-Za-z])(?:[\s,]{{0,3}}(?:and )?{_STEP}(?![A-Za-z])){{0,5}}", re.IGNORECASE)
 _RUN: Final = re.compile(r"(?:\d{1,12}(?:\.\d{1,12})?(?:ms|[smhdw])){1,5}", re.IGNORECASE)
 _ASKED: Final = re.compile(
-    r"(?:again|retry|retrying|wait|waiting|resets?|refreshes|available|reactivated|retrydelay|expected in)\b"
+    r"(?:again|retry|retrying|wait|waiting|resets?|refreshes|replenished|available|reactivated|retrydelay|expected in)\b"
     r"([^\n\d]{0,40})(?=\d)",
     re.IGNORECASE,
 )
+_CLOCK: Final = re.compile(r"(?:(\d{1,3})\.)?(\d{1,2}):(\d\d):(\d\d)\b")  # .NET's TimeSpan, d.hh:mm:ss
 _BARE: Final = re.compile(r"retry[ _-]?after[\"':= ]{1,4}(\d{1,9}(?:\.\d{1,9})?)(?![\w.])", re.IGNORECASE)
 _DATE: Final = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?\s?(?:Z|UTC|[+-]\d\d:?\d\d)?", re.IGNORECASE
@@ -100,6 +101,9 @@ def from_words(text: str, clock: float | None = None) -> float | None:
         if (date := _DATE.match(text, asked.end())) is not None:
             if (found := _until(date[0], clock)) is not None:
                 return found
+        elif (span := _CLOCK.match(text, asked.end())) is not None:
+            days, hours, minutes, seconds = (int(group or 0) for group in span.groups())
+            return _sane(days * 86_400.0 + hours * 3_600 + minutes * 60 + seconds)
         elif (run := _RUN.match(text, asked.end()) or _DURATION.match(text, asked.end())) is not None:
             longer = _DURATION.match(text, asked.end())
             return _sane(_sum(max((run[0], longer[0] if longer else ""), key=len)))

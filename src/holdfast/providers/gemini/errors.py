@@ -33,7 +33,10 @@ _CREDIT: Final = tuple(map(phrase_of, ("credits are depleted", "spending cap", "
 
 
 def _quota_failure(evidence: Evidence) -> bool:
-    return "resource_exhausted" in evidence.codes or "quotaid" in evidence.details
+    if "resource_exhausted" in evidence.codes or "quotaid" in evidence.details:
+        return True
+    line = evidence.words.line  # what is left of it in a text: the class's name, or the page that it points to
+    return "resourceexhausted" in evidence.names or (" quota " in line and " ai google dev " in line)
 
 
 def zero_quota(evidence: Evidence) -> bool:

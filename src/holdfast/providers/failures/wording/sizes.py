@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from holdfast.errors import ContextOverflowError, InvalidRequestError, RequestTooLargeError
@@ -26,6 +27,9 @@ _MINUTE: Final = tuple(
 )
 
 
+_NEGATIVE: Final = re.compile(r"max_(?:completion_|new_|output_)?tokens.{0,60}\bgot -\d", re.IGNORECASE)
+
+
 def more_than_a_minute_allows(evidence: Evidence) -> bool:
     """OpenAI, Groq: `Limit 30000, Requested 30601` never passes; `Requested 385` of the same limit does."""
     line = evidence.words.line
@@ -38,6 +42,18 @@ def more_than_a_minute_allows(evidence: Evidence) -> bool:
         and limit.requested_tokens is not None
         and limit.requested_tokens > limit.max_tokens
     )
+
+
+def text_too_long(evidence: Evidence) -> bool:
+    """OpenAI: a "string too long" in the messages or the input; in `user` or `metadata` it is a bad parameter."""
+    if "string_above_max_length" not in evidence.codes and " string too long " not in evidence.words.line:
+        return False
+    return not evidence.words.words.isdisjoint(("content", "messages", "input", "prompt", "text", "instructions"))
+
+
+def nothing_left_for_output(evidence: Evidence) -> bool:
+    """vLLM: "max_tokens must be at least 1, got -186": the prompt alone is longer than the window."""
+    return _NEGATIVE.search(evidence.text) is not None
 
 
 OUTPUT_CAP: Final = Rule(
@@ -58,7 +74,6 @@ OUTPUT_CAP: Final = Rule(
         "maximum value for max_tokens",
         "max_tokens must be greater than thinking budget_tokens",
         "must be greater than thinking budget_tokens",
-        "max_tokens must be at least 1",
         "max_tokens ... range of max_tokens should be",
         "range of max_tokens should be",
         "invalid max_tokens value",
@@ -84,19 +99,50 @@ RULES: Final = (
         meaning="This one request holds more tokens than the account may send in a whole minute.",
         advice="Send less, raise the account's tier, or use another endpoint.",
     ),
+    Rule(
+        name="nothing-left-for-output",
+        error=ContextOverflowError,
+        source="vLLM 400: the budget for output is the window less the prompt, and came out below zero",
+        test=nothing_left_for_output,
+        meaning="The prompt alone is longer than the model's window.",
+    ),
+    Rule(
+        name="text-too-long",
+        error=RequestTooLargeError,
+        source="OpenAI 'string_above_max_length' in `messages` or `input`: characters, not tokens",
+        test=text_too_long,
+        meaning="One text of the request has more characters than the provider takes.",
+        advice="Split or shorten that text.",
+    ),
     OUTPUT_CAP,
     Rule(
         name="too-many-or-too-large-files",
         error=RequestTooLargeError,
         source="Anthropic 'Vision' (5 MB, 8000 and 2000 pixels, 100 images); OpenRouter, Bedrock, vLLM: images per prompt",
         codes=(
+            "media_budget_exceeded",
+            "image_content_too_large",
             "image_too_large",
             "file_too_large",
             "request_too_large",
             "payload_too_large",
-            "string_above_max_length",
         ),
         phrases=(
+            "images per request",
+            "images per message",
+            "image size exceeds",
+            "exceeds the maximum image",
+            "image dimensions",
+            "number of images",
+            "max images",
+            "video is too long",
+            "audio is too long",
+            "exceeds the maximum number of images",
+            "too many documents",
+            "too many files",
+            "too many pages",
+            "exceeds max pixels",
+            "total pixels",
             "image exceeds",
             "image exceed max",
             "images exceed",
@@ -121,8 +167,6 @@ RULES: Final = (
             "file too large",
             "audio file too large",
             "maximum content size limit",
-            "string too long",
-            "array too long",
             "string_above_max_length",
         ),
         meaning="A file, an image, their number or one text is over the provider's limit.",
@@ -133,6 +177,18 @@ RULES: Final = (
         error=RequestTooLargeError,
         source="HTTP 413; Anthropic 'Errors' (32 MB); Gemini 20 MB; nginx; express body-parser",
         phrases=(
+            "request entity is too large",
+            "body exceeded",
+            "message size exceeds",
+            "message larger than max",
+            "inline data ... too large",
+            "payload is too large",
+            "payload exceeds",
+            "request is too large",
+            "exceeds the maximum allowed size",
+            "maximum allowed payload",
+            "size limit exceeded",
+            "maximum file size",
             "request exceeds the maximum size",
             "request entity too large",
             "request body too large",
@@ -158,6 +214,12 @@ RULES: Final = (
         name="window-overflow",
         error=ContextOverflowError,
         source="OpenAI 'context_length_exceeded'; llama.cpp; Copilot; Zhipu 1261; the phrases: docs/failures.md",
+        hints=(
+            "too many tokens",
+            "too long",
+            "context length",
+            "context window",
+        ),
         codes=(
             "context_length_exceeded",
             "exceed_context_size_error",
@@ -172,6 +234,53 @@ RULES: Final = (
             "inputtokenlimitexceeded",
         ),
         phrases=(
+            "current length is ... while limit is",
+            "configured context size",
+            "exceeded max context length",
+            "total tokens ... exceed max message tokens",
+            "exceed max message tokens",
+            "input length ... exceeds",
+            "input length ... exceed",
+            "exceed context window",
+            "prompt is too large",
+            "prompt length exceeds",
+            "prompt ... exceeds the maximum length",
+            "token indices sequence length is longer",
+            "sequence length is longer",
+            "exceeds max_model_len",
+            "exceed the model",
+            "exceed model",
+            "conversation is too long",
+            "messages too long",
+            "message is too long",
+            "total tokens exceed",
+            "tokens exceed",
+            "tokens exceeded",
+            "token count exceeds",
+            "token count ... exceeds",
+            "tokens in request more than max",
+            "more tokens than",
+            "maximum token limit",
+            "max token limit",
+            "maximum number of tokens",
+            "maximum token count",
+            "maximum tokens allowed",
+            "max input tokens",
+            "maximum sequence length",
+            "context size ... exceeded",
+            "exceeds the model",
+            "model context limit",
+            "context limit",
+            "exceed the maximum allowed length",
+            "greater than the maximum",
+            "too many tokens ... maximum",
+            "too many tokens ... max",
+            "number of tokens ... exceeds",
+            "超出上下文",
+            "长度超过",
+            "超过了最大",
+            "超过限制",
+            "token 数",
             "maximum context length",
             "max context length",
             "maximum context window",
