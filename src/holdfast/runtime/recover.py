@@ -225,8 +225,8 @@ class _Call:
         """Note that the attempt failed."""
         attempt, engine = self._attempt, self._engine
         partial = self._screen.response()
-        if error.partial is None and partial.parts:
-            error.partial = partial
+        if partial.parts and (error.partial is None or self.finish is None):
+            error.partial = partial  # also over what a single attempt knows: this is what the consumer has
         if not self._settled:
             engine.health.fail(attempt.model.name, error, self._now())
         failure = Failure(
