@@ -166,8 +166,6 @@ def _nth(raw: Callable[[], list[dict[str, Any]]], number: int) -> dict[str, Any]
 
 
 def _arguments(call: FunctionCall) -> str:
-    if call.args is None:
-        return "{}"
     text = bytes(call.args).decode()
     try:
         return arguments_text(text)

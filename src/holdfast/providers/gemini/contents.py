@@ -137,11 +137,14 @@ def model_parts(parts: Sequence[Any]) -> list[dict[str, Any]]:
     return said
 
 
-def _arguments(call: ToolCall) -> dict[str, Any]:
+def _arguments(call: ToolCall) -> msgspec.Raw:
+    """The arguments, byte for byte, so that a cached prompt stays the same."""
+    text = call.arguments or "{}"
     try:
-        return _OBJECT.decode(call.arguments or "{}")
+        _OBJECT.decode(text)
     except msgspec.DecodeError as error:
         raise InvalidRequestError(f"The arguments of tool call {call.name!r} are no JSON object") from error
+    return msgspec.Raw(text.encode())
 
 
 def _response(result: ToolResult, names: dict[str, str]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
-"""The body of `generateContent` as a `Request`. Field names may be in camel case or, as protobuf allows, in snake case."""
+"""The body of `generateContent` as a `Request`; its field names may also be in snake case, as protobuf allows."""
 
 from __future__ import annotations
 
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, Final, Literal
 
 import msgspec
@@ -164,11 +165,17 @@ def _system(content: Any) -> Iterator[Message]:
 
 
 def _messages(contents: list[dict[str, Any]]) -> Iterator[Message]:
+    for is_model, turn in groupby(contents, lambda content: content.get("role") == "model"):
+        if is_model:
+            parts = [part for content in turn for part in content.get("parts") or []]
+            yield AssistantMessage(tuple(said for part in parts for said in _model_parts(part)))
+        else:
+            yield from _user_messages(turn)
+
+
+def _user_messages(contents: Iterable[dict[str, Any]]) -> Iterator[Message]:
     for content in contents:
         parts = content.get("parts") or []
-        if content.get("role") == "model":
-            yield AssistantMessage(tuple(said for part in parts for said in _model_parts(part)))
-            continue
         results = tuple(_result(given) for part in parts if (given := field(part, "functionResponse")) is not None)
         if results:
             yield ToolMessage(results)

@@ -21,7 +21,7 @@ class FunctionCall(Struct, rename="camel"):
 
     name: str | None = None
     id: str | None = None
-    args: Raw | None = None
+    args: Raw = Raw(b"null")
     partial_args: list[PartialArg] | None = None
     will_continue: bool | None = None
 
