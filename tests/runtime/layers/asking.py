@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
+from holdfast.errors import ModelError
 from holdfast.messages import UserMessage
 from holdfast.request import Request
 from holdfast.response import fold
@@ -19,6 +20,18 @@ async def events_of(model, request=HELLO):
 
 async def ask(model, request=HELLO):
     return fold(await events_of(model, request))
+
+
+async def failed(model, request=HELLO):
+    """The events that came, and the error that came then."""
+    seen = []
+    async with aclosing(model.stream(request)) as events:
+        try:
+            async for event in events:
+                seen.append(event)  # noqa: PERF401  # what came before the error counts
+        except ModelError as error:
+            return seen, error
+    raise AssertionError("the call did not fail")
 
 
 async def cancel_everywhere(make, check, *, steps=40):

@@ -147,7 +147,7 @@ class Counting:
     name = "counting"
     made = 0
 
-    async def stream(self, request):  # noqa: ARG002  # the port names it
+    async def stream(self, request):  # the port names it
         yield ResponseStart()
         while True:
             self.made += 1
