@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.simulator.answers import expected_answer
-from holdfast.simulator.background import SimulatorThread, ensure_simulator, start_in_thread
+from holdfast.simulator.background import SimulatorThread, ensure_simulator, local_url, start_in_thread
 from holdfast.simulator.faults import vocabulary
 from holdfast.simulator.reading import load, parse, scenario_from
 from holdfast.simulator.reception import Received
@@ -22,6 +22,7 @@ __all__ = [
     "ensure_simulator",
     "expected_answer",
     "load",
+    "local_url",
     "parse",
     "scenario_from",
     "start_in_thread",

@@ -100,6 +100,11 @@ _lock = threading.Lock()
 
 
 async def ensure_simulator(scenario: Scenario | None = None, *, wire: CodecName = "openai_chat") -> str:
+    """`local_url`, without holding up the event loop while the simulator starts."""
+    return await asyncio.to_thread(local_url, scenario, wire=wire)
+
+
+def local_url(scenario: Scenario | None = None, *, wire: CodecName = "openai_chat") -> str:
     """The base URL of the simulator that this process shares; it is started when it is first needed.
 
     `HOLDFAST_SIM_URL`, the address of a running simulator (such as `http://127.0.0.1:8080`), wins over it. A process
@@ -107,7 +112,7 @@ async def ensure_simulator(scenario: Scenario | None = None, *, wire: CodecName 
     """
     if (url := os.environ.get("HOLDFAST_SIM_URL")) and scenario is None:
         return url.rstrip("/") + BASES[wire]
-    return (await asyncio.to_thread(_shared_one, scenario)).base_url(wire)
+    return _shared_one(scenario).base_url(wire)
 
 
 def _shared_one(scenario: Scenario | None) -> SimulatorThread:
