@@ -65,6 +65,7 @@ _ALWAYS: Final = replace(_FIVE, off=None, inline_system=True)
 
 CLAUDES: Final[dict[str, Claude]] = {
     "claude-": _FIVE,
+    "claude-v": _FIRST,
     "claude-2": _FIRST,
     "claude-instant": _FIRST,
     "claude-3": _FIRST,
@@ -189,3 +190,31 @@ def _effort(row: Claude, effort: ReasoningEffort | None) -> Effort | None:
     if effort is None or effort == "none":
         return None
     return next((level for level in _NEAREST[effort] if level in row.efforts), None)
+
+
+# The least that `top_p` may be while the model thinks (docs, "Extended thinking").
+_LEAST_TOP_P: Final = 0.95
+
+
+def sampling(settings: Settings, row: Claude, thinking: Plan, notes: list[str]) -> dict[str, Any]:
+    """Those of `temperature`, `top_p` and `top_k` that may be sent; a note is added for each that may not."""
+    wanted = {"temperature": settings.temperature, "top_p": settings.top_p, "top_k": settings.top_k}
+    found = {name: value for name, value in wanted.items() if value is not None}
+    kept = _allowed(found, row, thinking)
+    if len(kept) < len(found):
+        left_out = ", ".join(name for name in found if name not in kept)
+        notes.append(f"{left_out} left out: this model, or its thinking, does not take it")
+    if kept.get("temperature", 0) > 1:
+        notes.append("temperature lowered to 1, the most that this wire takes")
+        kept["temperature"] = 1.0
+    return kept
+
+
+def _allowed(found: dict[str, Any], row: Claude, thinking: Plan) -> dict[str, Any]:
+    if row.sampling == "none":
+        return {}
+    if thinking.on:  # no temperature, no top_k, top_p not below 0.95 (docs, "Extended thinking")
+        return {name: value for name, value in found.items() if name == "top_p" and value >= _LEAST_TOP_P}
+    if row.sampling == "one" and "temperature" in found:
+        return {name: value for name, value in found.items() if name != "top_p"}
+    return dict(found)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from holdfast.messages import AssistantMessage, Message, Opaque, SystemMessage
 from holdfast.providers.anthropic.blocks import message_blocks, system_blocks
 from holdfast.providers.anthropic.wire import ORIGIN
-from holdfast.providers.claude import Claude, Plan, claude, plan
+from holdfast.providers.claude import Claude, Plan, claude, plan, sampling
 from holdfast.providers.closed import closed_schema
 from holdfast.providers.codec import Dialect
 from holdfast.providers.continuation import carry_on, prefills
@@ -26,8 +26,6 @@ from holdfast.request import NamedTool, OutputSchema, Request, Settings, Tool
 # Settings that this wire has no field for.
 _LACKING: Final = ("seed", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs")
 _KINDS: Final[frozenset[Kind]] = ALL_KINDS - {"audio", "audio_url"}
-# The least that `top_p` may be while the model thinks (docs, "Extended thinking").
-_LEAST_TOP_P: Final = 0.95
 
 
 class Means(Struct, frozen=True, kw_only=True):
@@ -110,7 +108,7 @@ def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[bytes, 
         "stop_sequences": _stop(request.settings, notes),
         "metadata": {"user_id": request.settings.user} if request.settings.user else None,
         "stream": request.stream or None,
-        **_sampling(request.settings, usable, notes),
+        **sampling(request.settings, usable.row, usable.plan, notes),
     }
     lacking = [name for name in _LACKING if getattr(request.settings, name) is not None]
     if lacking:
@@ -170,26 +168,3 @@ def _stop(settings: Settings, notes: list[str]) -> list[str] | None:
     if len(stop) < len(settings.stop or ()):
         notes.append("stop sequences of white space left out")
     return stop or None
-
-
-def _sampling(settings: Settings, usable: Means, notes: list[str]) -> dict[str, Any]:
-    wanted = {"temperature": settings.temperature, "top_p": settings.top_p, "top_k": settings.top_k}
-    found = {name: value for name, value in wanted.items() if value is not None}
-    kept = _allowed(found, usable)
-    if len(kept) < len(found):
-        left_out = ", ".join(name for name in found if name not in kept)
-        notes.append(f"{left_out} left out: this model, or its thinking, does not take it")
-    if kept.get("temperature", 0) > 1:
-        notes.append("temperature lowered to 1, the most that this wire takes")
-        kept["temperature"] = 1.0
-    return kept
-
-
-def _allowed(found: dict[str, Any], usable: Means) -> dict[str, Any]:
-    if usable.row.sampling == "none":
-        return {}
-    if usable.plan.on:  # docs, "Extended thinking": no temperature, no top_k, top_p not below 0.95
-        return {name: value for name, value in found.items() if name == "top_p" and value >= _LEAST_TOP_P}
-    if usable.row.sampling == "one" and "temperature" in found:
-        return {name: value for name, value in found.items() if name != "top_p"}
-    return dict(found)
