@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from holdfast.errors import InvalidResponseError
+from holdfast.errors import InvalidResponseError, ModelError
 from holdfast.events import Event, Finish, PartAdded, ResponseStart, TextDelta, ThinkingDelta, UsageUpdate
 from holdfast.providers.openai_chat.calls import Calls
 from holdfast.providers.openai_chat.content import (
@@ -21,6 +21,7 @@ from holdfast.providers.openai_chat.content import (
     read_logprobs,
     text_of,
 )
+from holdfast.providers.openai_chat.errors import stream_error
 from holdfast.providers.openai_chat.finish import filtered_categories, finish_reason
 from holdfast.providers.openai_chat.names import Names
 from holdfast.providers.openai_chat.usage import read_usage
@@ -95,7 +96,7 @@ class Answer:
         return self._raw is not None
 
     def take(self, chunk: Chunk, out: list[Event]) -> None:
-        """Take a chunk; what it adds is appended to `out`."""
+        """Take a chunk; what it adds is appended to `out`. Raises the error that a choice may hold."""
         choices = chunk.choices
         if not choices:
             self._aside(chunk, out)
@@ -107,10 +108,12 @@ class Answer:
                 self._begin(chunk, choice, out)
             elif choice.index != self._index and choice.index is not None and self._index is not None:
                 continue  # another answer (`n` > 1); the first one counts
+            if choice.error:  # OpenRouter: the upstream failed in the middle
+                raise self._failed(choice)
             delta = choice.delta or choice.message
             if delta is not None:
                 self._delta(delta, choice.logprobs, out)
-            if choice.finish_reason:
+            if choice.finish_reason and choice.finish_reason != "null":
                 self._raw = str(choice.finish_reason)
                 self._keep(chunk)
             if choice.content_filter_results or choice.content_filter_offsets or choice.native_finish_reason:
@@ -142,6 +145,10 @@ class Answer:
         if self._audio is not None and (sound := self._audio.part(self._audio_type)) is not None:
             out.append(PartAdded(self._media, sound))
         out.append(Finish(reason, self._raw, self._usage, extra=self._told()))
+
+    def _failed(self, choice: Choice) -> ModelError:
+        start = self._start
+        return stream_error({"error": choice.error}, provider=start.provider or "", model=start.model)
 
     def _begin(self, chunk: Chunk, choice: Choice, out: list[Event]) -> None:
         self._started = True

@@ -17,7 +17,7 @@ from holdfast.errors import InvalidResponseError, ModelError, StreamInterruptedE
 from holdfast.events import Event
 from holdfast.providers.openai_chat.answer import Answer
 from holdfast.providers.openai_chat.errors import stream_error
-from holdfast.providers.openai_chat.wire import Choice, Chunk, Delta, decode_chunk
+from holdfast.providers.openai_chat.wire import Choice, Chunk, Delta, decode_chunk, decode_loosely
 from holdfast.providers.output import FinalAnswer
 from holdfast.providers.sse import EVENT_LIMIT, ServerSentEvent, SSEDecoder
 
@@ -94,8 +94,7 @@ class ChatDecoder:
         self._form = "over"
         if self._final is not None:
             out = [*self._through(self._final, out), *self._final.close()]
-        yield from out
-        raise error.with_facts(provider=self._provider or None, model=self._model, status=200)
+        return _then_raise(out, error.with_facts(provider=self._provider or None, model=self._model, status=200))
 
     # The form of the body.
 
@@ -148,53 +147,54 @@ class ChatDecoder:
     # Event streams.
 
     def _stream(self, events: list[ServerSentEvent], out: list[Event]) -> None:
-        take = self._answer.take
         for event in events:
-            data = event.data
-            if event.event or data[:1] != b"{":
+            if event.event:
+                chunk = None
+            else:
+                try:
+                    chunk = decode_chunk(event.data)
+                except (ValueError, RecursionError):  # the end mark, first of all
+                    chunk = None
+            if chunk is None:
                 if self._odd(event, out):
                     return
                 continue
-            try:
-                chunk = decode_chunk(data)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                self._take_unclear(data, out)
-                continue
-            if chunk is not None:
-                if chunk.error or not chunk.choices:
-                    self._check(chunk, data)
-                take(chunk, out)
+            if chunk.error or not chunk.choices:
+                self._check(chunk, event.data)
+            self._answer.take(chunk, out)
 
     def _odd(self, event: ServerSentEvent, out: list[Event]) -> bool:
         """Take an event that is no plain chunk; whether it ends the stream."""
         data = event.data.strip()
         if event.event == "error":
             raise self._error(_json(data))
-        if data.strip(b'"').upper() == b"[DONE]":
+        if _is_end(data):
             self._done(out)
             return True
-        if data[:1] == b"{":
-            self._take_unclear(data, out)
-        elif data and data != b"null" and not event.event:
-            raise self._unclear(data)
-        return False
-
-    def _take_unclear(self, data: bytes, out: list[Event]) -> None:
-        """Take a chunk that is no clean JSON: several lines, broken characters, an error in a shape of its own."""
-        lines = [line for line in data.decode("utf-8", "replace").encode().split(b"\n") if line.strip()]
-        for text in (lines, [b"\n".join(lines)]):
-            try:
-                chunks = [(decode_chunk(line), line) for line in text]
-            except (msgspec.DecodeError, RecursionError):
-                continue
-            for chunk, line in chunks:
-                if chunk is not None:
-                    if chunk.error or not chunk.choices:
-                        self._check(chunk, line)
-                    self._answer.take(chunk, out)
-            return
+        if not data or data == b"null":
+            return False
+        lines = _documents(data)
+        if lines is not None:
+            return self._take_lines(lines, out)
         payload = _json(data)
-        raise self._error(payload) if _tells_error(payload) else self._unclear(data)
+        if _tells_error(payload):
+            raise self._error(payload)
+        if event.event and data[:1] != b"{":  # some other kind of event
+            return False
+        text = data[:_SHOWN].decode("utf-8", "replace")
+        raise InvalidResponseError(f"An event of the stream cannot be read: {text[:200]!r}", raw=text)
+
+    def _take_lines(self, lines: list[bytes], out: list[Event]) -> bool:
+        for line in lines:
+            if _is_end(line):
+                self._done(out)
+                return True
+            chunk = decode_loosely(line)
+            if chunk is not None:
+                if chunk.error or not chunk.choices:
+                    self._check(chunk, line)
+                self._answer.take(chunk, out)
+        return False
 
     def _check(self, chunk: Chunk, data: bytes) -> None:
         """Raise the error that a chunk without an answer in it may be."""
@@ -223,8 +223,8 @@ class ChatDecoder:
     def _take_left(self, left: ServerSentEvent, out: list[Event]) -> None:
         """An event that lacks only the empty line after it is as good as whole; one that was cut is not."""
         data = left.data.strip()
-        if data == b"[DONE]" or is_json(data):
-            self._stream([left], out)
+        if left.event == "error" or not data or _is_end(data) or _documents(data) is not None:
+            self._odd(left, out)
         elif not self._answer.ended:
             raise StreamInterruptedError("The stream was cut in the middle of an event.")
 
@@ -232,8 +232,8 @@ class ChatDecoder:
 
     def _whole(self, body: bytes, out: list[Event]) -> None:
         try:
-            chunk = decode_chunk(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            chunk = decode_loosely(body)
+        except (ValueError, RecursionError) as error:
             payload = _json(body)
             if _tells_error(payload):
                 raise self._error(payload) from error
@@ -248,23 +248,43 @@ class ChatDecoder:
         self._answer.take(chunk, out)
         self._answer.finish(out)
 
-    def _unclear(self, data: bytes) -> InvalidResponseError:
-        text = data[:_SHOWN].decode("utf-8", "replace")
-        return InvalidResponseError(f"An event of the stream cannot be read: {text[:200]!r}", raw=text)
-
     def _error(self, payload: Any) -> ModelError:
         return stream_error(payload, provider=self._provider, model=self._model)
 
 
-def is_json(data: bytes) -> bool:
-    """Whether `data` is one whole JSON value."""
-    return not isinstance(_json(data), str) or data[:1] == b'"'
+def _then_raise(events: list[Event], error: ModelError) -> Iterator[Event]:
+    yield from events
+    raise error
+
+
+def _is_end(data: bytes) -> bool:
+    return data.strip(b'"').upper() == b"[DONE]"
+
+
+def _documents(data: bytes) -> list[bytes] | None:
+    """The chunks in an event that is no clean one: it alone, or, where empty lines are missing, one in each line.
+
+    Broken characters are replaced. None when there is anything in it that is no chunk.
+    """
+    text = data.decode("utf-8", "replace").encode()
+    for lines in ([text], [line for line in text.split(b"\n") if line.strip()]):
+        if all(_is_end(line) or _is_chunk(line) for line in lines):
+            return lines
+    return None
+
+
+def _is_chunk(data: bytes) -> bool:
+    try:
+        decode_loosely(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _json(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return data.decode("utf-8", "replace")
 
 

@@ -6,6 +6,7 @@ odd value in a side field never costs an answer.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import msgspec
@@ -99,3 +100,20 @@ class Chunk(Struct):
 
 decode_chunk: Final = msgspec.json.Decoder(Chunk | None).decode
 """A chunk from JSON; None for `null`."""
+
+
+def decode_loosely(data: bytes) -> Chunk | None:
+    """A chunk from JSON with the numbers that Python writes and JSON lacks (`NaN`, `-Infinity` in log probabilities).
+
+    Raises:
+        ValueError: it is none.
+        RecursionError: it is nested without end.
+    """
+    try:
+        return decode_chunk(data)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = json.loads(data)
+        msgspec.json.encode(value)  # half a surrogate pair is no text, and fails here
+        return msgspec.convert(value, Chunk | None)
