@@ -24,6 +24,7 @@ import msgspec
 from holdfast.errors import InvalidResponseError
 
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
+_BETWEEN: Final = re.compile(r"\s*")
 _FENCE: Final = re.compile(r"```(?:json)?\s*\n?(.*?)\n?\s*```", re.DOTALL | re.IGNORECASE)
 
 
@@ -84,7 +85,7 @@ def _values(text: str, raw: str) -> list[Any]:
         while at < len(text):
             value, at = decoder.raw_decode(text, at)
             values.append(value)
-            at += len(text[at:]) - len(text[at:].lstrip())
+            at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]  # it matches anywhere
     except (ValueError, RecursionError) as error:
         message = f"The arguments of a tool call are not complete JSON: {error}"
         raise InvalidResponseError(message, raw=raw) from error

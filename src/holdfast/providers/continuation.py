@@ -17,10 +17,12 @@ from holdfast.messages import AssistantMessage, Message, Text, UserMessage
 from holdfast.providers.codec import Dialect
 from holdfast.request import NamedTool, Request
 
-_WORDS: Final = 8
+_WORDS: Final = 6
 _LONGEST: Final = 80
 _UNSPACED: Final = 24
-_WORD: Final = re.compile(r"\S+")
+_AT_MOST: Final = 240
+_ACCIDENT: Final = 12  # letters; what the joiner of answers asks for
+_WORD_START: Final = re.compile(r"(?<!\S)\S")
 _INSTRUCTION: Final = (
     "Your answer above was cut off by a technical fault. I have already read everything up to the cut. "
     "Write the rest of the same answer.\n"
@@ -28,6 +30,7 @@ _INSTRUCTION: Final = (
     "- Go straight on from there to the end, in the same language, tone and formatting.\n"
     "- Do not apologise, comment, add a heading, or repeat anything that stands before these words."
 )
+_ABOUT_TOOLS: Final = "\n- Call a tool only if the rest cannot be written without it."
 
 
 def prefills(dialect: Dialect, model: str, request: Request | None = None) -> bool:
@@ -56,20 +59,29 @@ def _excludes_prefill(request: Request) -> bool:
 
 
 def anchor(prefix: str) -> str:
-    """The last words of `prefix`: its end without white space, at most 80 characters, cut at a word's border.
+    """The last words of `prefix`, by which its continuation is known: its end, without white space after it.
 
-    Text without spaces (Chinese, Japanese) gives its last 24 characters.
+    Some six to ten words, at most 80 characters, cut at a word's border; more where the end repeats itself, since only
+    words that stand nowhere else say where to join. Text without spaces (Chinese) gives 24 characters or more.
     """
     text = prefix.rstrip()
-    words = list(_WORD.finditer(text, max(0, len(text) - _LONGEST - 1)))
-    whole = [word for word in words if word.start() >= len(text) - _LONGEST and _begins_word(text, word.start())]
-    if not whole:
-        return text[_border(text, len(text) - _UNSPACED) :]
-    return text[whole[-min(_WORDS, len(whole))].start() :]
+    starts = [match.start() for match in _WORD_START.finditer(text, max(0, len(text) - _LONGEST))]
+    telling = [start for start in reversed(starts) if _tells(text, start)]
+    full = (start for start in telling if len(text[start:].split()) >= _WORDS and _letters(text[start:]) >= _UNSPACED)
+    best = next(full, None)
+    if best is None and len(text) > 2 * _UNSPACED:
+        cuts = [_border(text, len(text) - size) for size in (_UNSPACED, 2 * _UNSPACED, 4 * _UNSPACED)]
+        best = next((cut for cut in cuts if _tells(text, cut)), _border(text, len(text) - _AT_MOST))
+    return text[best or 0 :].lstrip()
 
 
-def _begins_word(text: str, at: int) -> bool:
-    return at == 0 or text[at - 1].isspace()
+def _tells(text: str, start: int) -> bool:
+    """Whether the text from `start` on is long enough to be no accident, and stands nowhere else."""
+    return _letters(text[start:]) >= _ACCIDENT and text.find(text[start:]) == start
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalnum, text))
 
 
 def _border(text: str, at: int) -> int:
@@ -92,7 +104,8 @@ def carry_on(request: Request, *, native: bool) -> Request:
         return request.replace(prefix="")
     messages = _with_shown(request.messages, shown)
     if not native:
-        messages = (*messages, UserMessage(_INSTRUCTION.format(anchor=anchor(shown))))
+        asked = _INSTRUCTION.format(anchor=anchor(shown))
+        messages = (*messages, UserMessage(asked + _ABOUT_TOOLS if request.tools else asked))
     return request.replace(messages=messages, prefix="")
 
 

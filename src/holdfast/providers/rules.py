@@ -1,4 +1,4 @@
-"""What one wire accepts of a history, as data: `portable.adapt` makes any history fit, `problems` says what does not."""
+"""What one wire accepts of a history, as data: `adapt` makes any history fit, `problems` says what does not."""
 
 from __future__ import annotations
 
