@@ -16,6 +16,7 @@ from holdfast.errors import (
     OverloadedError,
     QuotaExhaustedError,
     RequestTooLargeError,
+    ServerError,
 )
 from holdfast.providers.bedrock.errors import RULES as AWS
 from holdfast.providers.codec import Headers
@@ -95,4 +96,4 @@ def error(
 
 def stream_error(payload: Any, *, provider: str, model: str | None = None) -> ModelError:
     """The typed error of an error object that came inside a response with status 200."""
-    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model)
+    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model, unknown=ServerError)

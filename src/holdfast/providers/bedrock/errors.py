@@ -106,7 +106,7 @@ RULES: Final = (
         name="aws-not-found",
         error=ModelNotFoundError,
         source="Bedrock: ResourceNotFoundException (404); ValidationException 'model identifier is invalid'",
-        codes=("resourcenotfoundexception",),
+        types=("resourcenotfoundexception",),
         phrases=("provided model identifier is invalid", "on-demand throughput isn't supported"),
     ),
 )
@@ -132,4 +132,4 @@ def error(
 def stream_error(exception_type: str, payload: Any, *, provider: str, model: str | None = None) -> ModelError:
     """The typed error of an exception inside an event stream: its `:exception-type` and its payload."""
     evidence = evidence_of({"__type": exception_type, "body": payload}, status=200, provider=provider)
-    return name_failure(evidence, TABLE, model=model)
+    return name_failure(evidence, TABLE, model=model, unknown=ServerError)

@@ -27,9 +27,10 @@ _PAIRS: Final = _patterns(
 )
 _FITS: Final = _patterns(
     r"\blimit:? <N>",  # OpenAI, Groq: "Limit 30000, Used 29937, Requested 385"
+    r"maximum context[ -]?(?:length|window|size)?[^\n]{0,60}?<N>",
+    r"context (?:length|window|size|limit)[^\n]{0,60}?<N>",
     r"maximum (?:context|prompt|sequence|input|model|token|total)[ -]?(?:length|size|window|tokens?|limit|len)?[^\n]{0,60}?<N>",
     r"max(?:imum)? (?:size|length|tokens?)[^\d\n]{0,24}?<N>",
-    r"context (?:length|window|size|limit)[^\n]{0,60}?<N>",
     r"(?:token limit|tokens limit|limit of|limit is|limit:|limited to)[^\d\n]{0,16}?<N>",
     r"(?:less than or equal to|less than|at most|no more than|<=|below|up to|under|cannot exceed|can not exceed|must not exceed|not exceed|exceeds? the (?:maximum|max) of|exceed)[^\d\n]{0,24}?<N>",
     r"\[\s?\d{1,6}\s?,\s?<N>\s?\]",  # DashScope: "Range of input length should be [1, 3072]"
@@ -38,18 +39,22 @@ _FITS: Final = _patterns(
     r"n_ctx[^\d\n]{0,12}?<N>",
 )
 _ASKED: Final = _patterns(
+    r"(?:prefill|keep the first) <N> tokens",
     r"requested(?: about| up to| a total of| token count)?[^\d\n]{0,24}?<N>",
     r"(?:received|given:?|given were|got|actual|resulted in|contains?|found|prompt has|has|take|was|were|is now|totals?|sum is|provided|instead of)[^\d\n]{0,24}?<N> ?(?:total |input |prompt )?(?:tokens?|`inputs?`)?",
     r"(?:input|prompt|request|message|messages|total|length|token count|prompt tokens)(?: length| size| token count| tokens| \(total length)?(?: of| is|:| \(|\()\s?<N>",
     r"<N> (?:input |prompt )?tokens? (?:in|from|for|>)",
 )
 _INPUT: Final = _patterns(
+    r"<N> input tokens",
+    r"prompt of length <N>",
     r"<N> (?:tokens? )?(?:in|from|of) (?:the |your )?(?:messages|prompt|input|text input)",
     r"<N> `inputs?` tokens",
     r"(?:prompt contains|input has|prompt_tokens|prompt tokens?|input tokens?)[^\d\n]{0,16}?<N>",
     r"input length and `?max_tokens`? exceed context limit: <N>",
 )
 _OUTPUT: Final = _patterns(
+    r"requested <N> (?:output tokens|to generate)",
     r"<N> (?:tokens? )?(?:in|for|from) the (?:completion|output)",
     r"<N> `?max_(?:new_)?tokens`?",
     r"<N> output tokens? (?:were )?requested",
@@ -78,8 +83,9 @@ def limit_in(text: str) -> Limit | None:
     spent_in, spent_out = _first(_INPUT, text), _first(_OUTPUT, text)
     fits_ = fits_ if fits_ is not None else _first(_FITS, text)
     asked = asked if asked is not None else _first(_ASKED, text, other=fits_)
-    if asked in (None, spent_in) and spent_in is not None and spent_out is not None:
+    if asked in (None, spent_in, spent_out) and spent_in is not None and spent_out is not None:
         asked = spent_in + spent_out
+    asked = spent_in if asked is None else asked
     if asked is None and fits_ is None:
         return None
     return Limit(max_tokens=fits_, requested_tokens=asked, input_tokens=spent_in, output_tokens=spent_out)

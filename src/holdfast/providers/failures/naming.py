@@ -10,7 +10,6 @@ from holdfast.errors import (
     ContentFilterError,
     ContextOverflowError,
     InvalidRequestError,
-    InvalidResponseError,
     Limit,
     ModelError,
     OverloadedError,
@@ -43,11 +42,16 @@ _REQUEST_IDS: Final = (
 _MESSAGE: Final = 1_000
 
 
-def name_failure(evidence: Evidence, table: Table, *, model: str | None = None) -> ModelError:
-    """The typed error for this evidence; `certain` is False where only the status, or less, suggested the class."""
+def name_failure(
+    evidence: Evidence, table: Table, *, model: str | None = None, unknown: type[ModelError] = InvalidRequestError
+) -> ModelError:
+    """The typed error for this evidence; `certain` is False where only the status, or less, suggested the class.
+
+    `unknown` is the class of a failure of which not even the status is known: by default one that nobody sends again.
+    """
     match = table.match(evidence)
     if match is None:
-        return InvalidResponseError(_message(evidence), certain=False, **_facts(evidence, model))
+        return unknown(_message(evidence), certain=False, **_facts(evidence, model))
     rule, error = match.rule, match.rule.error
     return error(
         _message(evidence),

@@ -114,4 +114,4 @@ def error(
 
 def stream_error(payload: Any, *, provider: str, model: str | None = None) -> ModelError:
     """The typed error of an error object that came inside a response with status 200."""
-    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model)
+    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model, unknown=ServerError)

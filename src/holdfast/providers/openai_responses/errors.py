@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from holdfast.errors import InvalidRequestError, ModelError, ModelTimeoutError
+from holdfast.errors import InvalidRequestError, ModelError, ModelTimeoutError, ServerError
 from holdfast.providers.anthropic.errors import RULES as ANTHROPIC
 from holdfast.providers.bedrock.errors import RULES as AWS
 from holdfast.providers.codec import Headers
@@ -67,4 +67,4 @@ def error(
 
 def stream_error(payload: Any, *, provider: str, model: str | None = None) -> ModelError:
     """The typed error of an error object that came inside a response with status 200."""
-    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model)
+    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model, unknown=ServerError)

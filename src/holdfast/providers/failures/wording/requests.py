@@ -45,6 +45,7 @@ RULES: Final = (
         error=InvalidRequestError,
         source="OpenAI 'Error codes': unsupported and invalid values; FastAPI and pydantic validation; DashScope; MiniMax 2013",
         hints=(
+            "not valid",
             "invalid",
             "must be",
             "is required",
@@ -58,6 +59,8 @@ RULES: Final = (
             "not allowed",
         ),
         codes=(
+            "unsupported_api_for_model",
+            "invalid_request_body",
             "unsupported_value",
             "unsupported_parameter",
             "unknown_parameter",
@@ -93,6 +96,8 @@ RULES: Final = (
             "json_validate_failed_schema",
         ),
         phrases=(
+            "has an empty",
+            "empty text parameter",
             "array too long",
             "string too long",
             "is not of type",

@@ -63,6 +63,7 @@ OUTPUT_CAP: Final = Rule(
     codes=("max_tokens_exceeded", "integer_above_max_value"),
     phrases=(
         "max_tokens is too large",
+        "max_tokens or model output limit was reached",
         "max_completion_tokens is too large",
         "maximum allowed number of output tokens",
         "maximum number of output tokens",
@@ -234,6 +235,10 @@ RULES: Final = (
             "inputtokenlimitexceeded",
         ),
         phrases=(
+            "less than max_seq_len",
+            "tokens too long",
+            "tokens exceed n_ctx_per_seq",
+            "max_seq_len",
             "current length is ... while limit is",
             "configured context size",
             "exceeded max context length",
