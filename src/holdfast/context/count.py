@@ -74,6 +74,13 @@ class Counter:
         self._estimators[model] = estimator.learnt(before, anchors[model])
         return True
 
+    def correct(self, request: Request, tokens: int, model: str = "") -> None:
+        """Take the size of a refused request, as the refusal states it: the ratio rises at once, if it was too low."""
+        books = self._recent.find(request.messages)
+        counted = books.ledger(family_of(model)).total + self.overhead(request, model)
+        books.anchors[model] = Anchor(tokens, counted)
+        self._estimators[model] = self.estimator(model).at_least(tokens / max(1, counted))
+
     def estimator(self, model: str) -> Estimator:
         """What is known about this model's tokens."""
         return self._estimators.get(model) or Estimator()

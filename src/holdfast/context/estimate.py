@@ -56,6 +56,11 @@ class Estimator(Struct, frozen=True, gc=False):
         weight = min(1.0, added / _FULL) / 2
         return Estimator(self.ratio + weight * (observed - self.ratio), self.seen + 1)
 
+    def at_least(self, ratio: float) -> Estimator:
+        """The estimator with this ratio, if it is above the one it has: an under-estimate was refused."""
+        low, high = _BOUNDS
+        return replace(self, ratio=max(self.ratio, min(high, max(low, ratio))))
+
     def margin(self, window: int, counted: int, anchor: Anchor | None, *, exact: bool, engine: bool) -> int:
         """Tokens to keep free for the error of the estimate: 1 % of the window and a share of what no usage covers.
 

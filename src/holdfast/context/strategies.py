@@ -67,7 +67,8 @@ def drop_groups() -> Strategy:
 def drop_steps(keep: int = 3) -> Strategy:
     """Where a cut is still due, drop the oldest steps after the newest user message, never the last `keep` groups.
 
-    With more than one group to keep, a call that waits for its result is kept as well. One long turn of an agent has nothing else to give. Its older steps have been lightened before.
+    With more than one group to keep, a call that waits for its result is kept as well. One long turn of an agent has
+    nothing else to give; its older steps have been lightened before.
     """
 
     def strategy(draft: Draft) -> Draft:
