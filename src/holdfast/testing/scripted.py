@@ -138,7 +138,7 @@ class ScriptedModel:
         if played < count:
             return self._scripts[played]
         if not count or self._then == "fail":
-            raise ScriptExhaustedError(f"{self.name!r} has {count} scripts and was asked for the {played + 1}th.")
+            raise ScriptExhaustedError(f"{self.name!r} has {count} scripts and was asked {played + 1} times.")
         return self._scripts[-1 if self._then == "last" else played % count]
 
 
