@@ -162,14 +162,14 @@ class Fold:
         twin._logprobs = list(self._logprobs)  # noqa: SLF001  # as above
         return twin
 
-    def response(self) -> Response:
-        """What has come so far."""
-        start, finish = self._start, self._finish
+    def response(self, finish: Finish | None = None) -> Response:
+        """What has come so far; with `finish`, as it would be in the end."""
+        start, finish = self._start, finish or self._finish
         response = Response(
             parts=tuple(
                 part.content if isinstance(part, PartAdded) else part.part() for _, part in sorted(self._parts.items())
             ),
-            usage=self._usage or Usage(),
+            usage=(finish and finish.usage) or self._usage or Usage(),
             model=start.model,
             provider=start.provider,
             id=start.id,

@@ -105,7 +105,7 @@ class LiveScreen:
 
     def response(self, finish: Finish | None = None) -> Response:
         """What has come, shown or held; with `finish`, as it would be in the end."""
-        return _finished(self._fold, finish)
+        return self._fold.response(finish)
 
     def finish(self, event: Finish) -> list[Event]:
         """The last events to show, `event` included."""
@@ -177,7 +177,7 @@ class ResumeScreen(LiveScreen):
         fold = self._visible.copy()
         for event in (*self._held, *self._thinking, *self._whole):
             fold.add(event)
-        return _finished(fold, finish)
+        return fold.response(finish)
 
     def _visible_now(self, event: Event) -> list[Event]:
         match event:
@@ -232,13 +232,6 @@ class ResumeScreen(LiveScreen):
 
 
 _Delta = TypeVar("_Delta", TextDelta, ThinkingDelta, ToolCallStart, ToolCallDelta, PartAdded)
-
-
-def _finished(fold: Fold, finish: Finish | None) -> Response:
-    if finish is not None:
-        fold = fold.copy()
-        fold.add(finish)
-    return fold.response()
 
 
 def _size(event: Event) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -121,9 +120,8 @@ class Client:
         if options.on_break != "truncate":  # nobody sees a complete response grow: it may begin again unseen
             options = replace(options, on_break="hold")
         fold = Fold()
-        async with aclosing(self._engine.having(options).stream(request)) as events:
-            async for event in events:
-                fold.add(event)
+        async for event in self._engine.stream(request, options):  # runs to its end, or is closed by what ends it
+            fold.add(event)
         return fold.response()
 
     def stream(self, messages: Messages, **ask: Unpack[Ask]) -> Stream:
@@ -136,7 +134,7 @@ class Client:
         options = self._options(ask)
 
         def opener(restarts: bool) -> AsyncGenerator[Event, None]:
-            return self._engine.having(replace(options, restarts=restarts)).stream(request)
+            return self._engine.stream(request, replace(options, restarts=restarts))
 
         return Stream(opener)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def describe(engine: Recover) -> str:
     """The chain, the policies in order, and the worst case of a call."""
     options, timeouts = engine.options, engine.options.timeouts
-    requests = engine.max_attempts
+    requests = engine.attempts(options)
     lines = ["Models"]
     lines += [f"  {index}. {model.name}" for index, model in enumerate(engine.models, 1)]
     lines += ["Policies, the first that decides wins"]

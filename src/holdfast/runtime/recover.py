@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from copy import copy
 from random import random as draw
-from typing import Final, Self, TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -70,7 +69,7 @@ class Recover:
         models: the primary, then the fallbacks.
         policies: asked in order about every failure; the first decision wins.
         verdicts: judge every complete response, after the library's own verdict; an error makes it a failure.
-        options: bounds and modes; `having` gives a copy with others.
+        options: bounds and modes, where a call states none.
         budget, health: what is shared between calls.
         observe, book: told of failures, and of tokens.
     """
@@ -105,20 +104,13 @@ class Recover:
         """The primary's name."""
         return self.models[0].name
 
-    @property
-    def max_attempts(self) -> int:
+    def attempts(self, options: Options) -> int:
         """Requests per call, at most: by default three for one model and two more for each further one."""
-        return self.options.max_attempts or 1 + 2 * len(self.models)
+        return options.max_attempts or 1 + 2 * len(self.models)
 
-    def having(self, options: Options) -> Self:
-        """The same engine with other options; budget and health stay shared."""
-        twin = copy(self)
-        twin.options = options
-        return twin
-
-    async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
-        """The events of the answer. Raises the last typed error, with `history` and `partial`."""
-        call = _Call(self, request)
+    async def stream(self, request: Request, options: Options | None = None) -> AsyncGenerator[Event, None]:
+        """The events of the answer; `options` for this call only. Raises the last typed error, with its `history`."""
+        call = _Call(self, request, options or self.options)
         attempt: Attempt | None = call.first()
         while attempt is not None:
             if attempt.delay > 0:
@@ -150,21 +142,21 @@ class Recover:
 class _Call:
     """One call in progress: the bookkeeping of `Recover.stream`, which does the waiting."""
 
-    def __init__(self, engine: Recover, request: Request) -> None:
+    def __init__(self, engine: Recover, request: Request, options: Options) -> None:
         self.finish: Finish | None = None
         self.sent = 0
         self._engine = engine
-        self._options = engine.options
+        self._options = options
         self._now = engine.clock.now
         self._request = request
-        self._ends = self._now() + engine.options.deadline
+        self._ends = self._now() + options.deadline
         self._verdicts = (verdict, fits_output(request), *engine.verdicts)
         self._failures: list[Failure] = []
         self._attempt = Attempt(model=engine.models[0], request=request)
         self._began = 0.0
         self._since = 0
         self._settled = True
-        self._mode = _effective(engine.options)
+        self._mode = _effective(options)
         self._screen = self._new_screen()
 
     def first(self) -> Attempt:
@@ -385,7 +377,7 @@ class _Call:
             current=self._attempt.model,
             request=self._request,
             remaining=self._ends - now,
-            attempts_left=engine.max_attempts - len(self._failures),
+            attempts_left=engine.attempts(self._options) - len(self._failures),
             resting=engine.health.resting(names, now),
             asked=engine.health.asked(names, now),
             retry_allowed=engine.budget.allows,

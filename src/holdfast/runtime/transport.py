@@ -154,11 +154,15 @@ class _AiohttpResponse:
 
     async def release(self) -> None:
         response = self._response
-        with suppress(Exception):  # whatever happens now, the answer was complete
-            async with asyncio.timeout(_DRAIN):
-                while await response.content.readany():
-                    pass
-        response.close() if not response.content.at_eof() else response.release()
+        if not response.content.at_eof():
+            with suppress(Exception):  # whatever happens now, the answer was complete
+                async with asyncio.timeout(_DRAIN):
+                    while await response.content.readany():
+                        pass
+        if response.content.at_eof():
+            response.release()
+        else:
+            response.close()
 
     def close(self) -> None:
         self._response.close()

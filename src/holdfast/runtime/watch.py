@@ -100,6 +100,7 @@ async def watched(
     hard, hard_phase = (deadline, "deadline") if deadline <= ends else (ends, "total")
     thinking = limits.idle_thinking if limits.idle_thinking is not None else max(THINKING, 2 * limits.idle)
     first = limits.first_event if limits.first_event is not None else FIRST_EVENT if streamed else math.inf
+    idle = limits.idle if streamed else math.inf  # all of an unstreamed response comes at once
     phase, left, count = "first_event", first, 0
     watch = Watch(clock)
     try:
@@ -114,7 +115,7 @@ async def watched(
                 return
             if useful(event):
                 count += 1
-                phase, left = ("idle_thinking", thinking) if isinstance(event, ThinkingDelta) else ("idle", limits.idle)
+                phase, left = ("idle_thinking", thinking) if isinstance(event, ThinkingDelta) else ("idle", idle)
             else:
                 left -= clock.now() - before
             yield event
