@@ -104,7 +104,7 @@ class AiohttpTransport:
                 timeout=_timeout(request.connect_timeout),
             )
         except Exception as error:
-            raise _translate(error, "connect") from error
+            raise _translate(error) from error
         return _AiohttpResponse(response)
 
     async def close(self) -> None:
@@ -150,7 +150,7 @@ class _AiohttpResponse:
         try:
             return await self._response.content.readany()
         except Exception as error:
-            raise _translate(error, "read") from error
+            raise _translate(error) from error
 
     async def release(self) -> None:
         response = self._response
@@ -185,7 +185,7 @@ def _proxy_for(scheme: str, host: str) -> str | None:
     return None if proxy_bypass(host) else getproxies().get(scheme)
 
 
-def _translate(error: Exception, phase: str) -> Exception:
+def _translate(error: Exception) -> Exception:
     """Foreign exceptions become ours."""
     import aiohttp  # noqa: PLC0415  # as above
 
@@ -193,7 +193,7 @@ def _translate(error: Exception, phase: str) -> Exception:
         case aiohttp.ConnectionTimeoutError():
             return ModelTimeoutError("No connection within the time allowed for it.", phase="connect")
         case TimeoutError():
-            return ModelTimeoutError("The connection timed out.", phase=phase)
+            return ModelTimeoutError("The connection timed out.", phase="read")
         case aiohttp.ClientConnectorDNSError():
             return _broken(f"The host {error.host!r} cannot be found.", "dns")
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
@@ -209,9 +209,9 @@ def _translate(error: Exception, phase: str) -> Exception:
         case aiohttp.InvalidURL():
             return _broken(f"The URL is not valid: {error}", "connect")
         case aiohttp.ClientError() | OSError() | ValueError():
-            return _broken(f"The exchange failed: {_text(error)}", phase)
+            return _broken(f"The exchange failed: {_text(error)}", "read")
         case _:
-            return _broken(f"The exchange failed: {_text(error)}", phase) if _is_foreign(error) else error
+            return _broken(f"The exchange failed: {_text(error)}", "read") if _is_foreign(error) else error
 
 
 def _is_foreign(error: Exception) -> bool:
