@@ -47,6 +47,14 @@ _CHOICES: Final = {
     "gemini": "candidates",
     "bedrock": "output",
 }
+# Where a whole answer says how it ended.
+_FINISH: Final[Mapping[str, tuple[str | int, ...]]] = {
+    "openai_chat": ("choices", 0, "finish_reason"),
+    "openai_responses": ("status",),
+    "anthropic": ("stop_reason",),
+    "gemini": ("candidates", 0, "finishReason"),
+    "bedrock": ("stopReason",),
+}
 # What each wire sends to keep a connection open. Bedrock's frames know no such thing.
 _ALIVE: Final = {
     "openai_chat": b": keep-alive\n\n",
@@ -169,12 +177,20 @@ def _(fault: f.CutJson, scene: Scene) -> Draft:
 
 @stage.register
 def _(fault: f.NullChoices, scene: Scene) -> Draft:
-    draft = whole(scene)
-    body = msgspec.json.decode(joined(draft))
-    data = msgspec.json.encode({**body, _CHOICES[scene.service.name]: None})
+    draft = _with_null(whole(scene), (_CHOICES[scene.service.name],))
     if not scene.streamed or scene.service.name not in _ALIVE:
-        return replace(draft, body=(data,))
-    return replace(answered(scene), body=(b"data: " + data + b"\n\n",))
+        return draft
+    return replace(answered(scene), body=(b"data: " + joined(draft) + b"\n\n",))
+
+
+def _with_null(draft: Draft, path: tuple[str | int, ...]) -> Draft:
+    """A JSON reply with null at one place."""
+    *steps, last = path
+    body = inner = msgspec.json.decode(joined(draft))
+    for step in steps:
+        inner = inner[step]
+    inner[last] = None
+    return replace(draft, body=(msgspec.json.encode(body),))
 
 
 @stage.register
@@ -193,7 +209,7 @@ def _(fault: f.EmptyCompletion, scene: Scene) -> Draft:
 @stage.register
 def _(fault: f.NoFinishReason, scene: Scene) -> Draft:
     if not scene.streamed:
-        return whole(scene, replace(scene.response, finish_reason=None))
+        return _with_null(whole(scene), _FINISH[scene.service.name])
     return streamed(scene, (event for event in events_of(scene.response) if not isinstance(event, Finish)))
 
 
