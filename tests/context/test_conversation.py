@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from context.histories import broken_laws, history, recount
+from context.talks import MODEL, REQUEST, conversation, filled, step
 from holdfast.context.conversation import MAX_FAILED_SUMMARIES, Conversation
 from holdfast.context.families import family_of
 from holdfast.context.thresholds import Thresholds
@@ -15,20 +16,8 @@ from holdfast.context.view import Summary
 from holdfast.context.windows import Windows
 from holdfast.errors import ContextOverflowError
 from holdfast.messages import AssistantMessage, SystemMessage, ToolCall, ToolMessage, ToolResult, UserMessage
-from holdfast.request import Request, Settings, Tool
+from holdfast.request import Settings, Tool
 from holdfast.usage import Usage
-
-MODEL = "openai/gpt-4o"
-REQUEST = Request(messages=(), settings=Settings(max_tokens=100))
-
-
-def conversation(messages=(), window=2000, **options) -> Conversation:
-    return Conversation(messages, windows=Windows({MODEL: window}), **options)
-
-
-def step(number: int, words: int = 60) -> list:
-    call = AssistantMessage([ToolCall(f"c{number}", "read", "{}")])
-    return [call, ToolMessage([ToolResult(f"c{number}", f"step {number} " + "word " * words)])]
 
 
 @settings(max_examples=100, deadline=None)
@@ -151,12 +140,6 @@ def test_thresholds_may_be_numbers_of_tokens():
     assert Thresholds(prepare=100, act=200).decide(150, 10**6) == "prepare"
     assert Thresholds(prepare=100, act=200).decide(200, 10**6) == "fit"
     assert Thresholds(act=10**9).decide(1000, 1000) == "fit"
-
-
-def filled(steps: int = 14) -> Conversation:
-    return conversation(
-        [SystemMessage("s"), UserMessage("TASK"), *(m for number in range(steps) for m in step(number))]
-    )
 
 
 def summary_of(talk: Conversation, words: str = "They read files.") -> Summary:

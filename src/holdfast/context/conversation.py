@@ -47,13 +47,15 @@ _USUAL: Final = Thresholds()
 class Span(Struct, frozen=True, kw_only=True):
     """A part of a log to be summarised: `messages`, all before `until`, with the `summary` of what was before them.
 
-    `generation` is that of the view it was taken from.
+    `task` is the log's first user message, which is sent beside any summary. `generation` is that of the view it was
+    taken from.
     """
 
     messages: tuple[Message, ...]
     until: int
     generation: int
     summary: Summary | None = None
+    task: Message | None = None
 
 
 class Saved(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -235,7 +237,9 @@ class Conversation:
         )
         until = ledger.starts[place]
         messages = tuple(self._books.messages[self.view.start : until])
-        return Span(messages=messages, until=until, generation=self.view.generation, summary=self.view.summary)
+        task = None if ledger.task is None else ledger.messages[ledger.task]
+        now = self.view
+        return Span(messages=messages, until=until, generation=now.generation, summary=now.summary, task=task)
 
     def apply(self, summary: Summary, model: str = "") -> bool:
         """Send the summary in the place of what it stands for; what came after stays as it is.
@@ -259,6 +263,7 @@ class Conversation:
             generation=self.view.generation + 1,
         )
         if view_tokens(ledger, smaller) >= view_tokens(ledger, self.view):
+            self.failed_summaries += 1
             return False
         self.view, self.failed_summaries = smaller, 0
         return True
