@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from holdfast.errors import OverloadedError, RateLimitError
 from holdfast.messages import AssistantMessage, Image, ToolCall, UserMessage
 from holdfast.recovery.pacing import Pacer
-from holdfast.request import Request
+from holdfast.request import Request, Timeouts
 from holdfast.runtime.layers.rate_limit import LOCAL, estimate_tokens, rate_limit
 from holdfast.testing import FakeClock, Pause, ScriptedModel
 from holdfast.usage import Usage
@@ -51,7 +51,7 @@ async def test_never_more_than_the_stated_requests_start_in_a_minute(clock):
 
 async def test_tokens_are_counted_by_the_estimate_first_and_by_the_usage_then(clock):
     inner = ScriptedModel("x", then="last", usage=Usage(input_tokens=40, output_tokens=10))
-    model = rate_limit(tokens_per_minute=100, estimate=lambda _: 10, clock=clock)(inner)
+    model = rate_limit(tokens_per_minute=100, max_wait=90, estimate=lambda _: 10, clock=clock)(inner)
     await ask(model)
     await ask(model)
     assert clock.now() == 0
@@ -60,7 +60,9 @@ async def test_tokens_are_counted_by_the_estimate_first_and_by_the_usage_then(cl
 
 
 async def test_a_request_larger_than_the_limit_of_tokens_passes_alone(clock):
-    model = rate_limit(tokens_per_minute=100, estimate=lambda _: 1000, clock=clock)(ScriptedModel("x", then="last"))
+    model = rate_limit(tokens_per_minute=100, max_wait=90, estimate=lambda _: 1000, clock=clock)(
+        ScriptedModel("x", then="last")
+    )
     await ask(model)
     await ask(model)
     assert clock.now() == 60
@@ -125,6 +127,33 @@ async def test_a_queue_that_becomes_too_long_is_left_at_once(clock):
         await rejected
 
 
+@pytest.mark.parametrize("limits", [Timeouts(first_event=5), Timeouts(total=5), Timeouts(first_event=90, total=5)])
+async def test_a_wait_that_the_calls_own_timeouts_do_not_hold_is_not_begun(clock, limits):
+    model = rate_limit(1, clock=clock, max_wait=90)(ScriptedModel("x", then="last"))
+    await ask(model)
+    with pytest.raises(RateLimitError) as caught:
+        await ask(model, HELLO.replace(timeouts=limits))
+    assert (caught.value.rule, clock.now()) == ("local", 0)
+    await ask(model, HELLO.replace(timeouts=Timeouts()))
+    assert clock.now() == 60
+
+
+async def test_when_the_gate_closes_only_those_leave_who_cannot_wait(clock):
+    inner = ScriptedModel(*[[Pause(1), RateLimitError("later", retry_after=100)]] * 3, "x", clock=clock)
+    model = rate_limit(3, clock=clock, max_wait=200)(inner)
+    rejected = [asyncio.create_task(ask(model)) for _ in range(3)]
+    await asyncio.sleep(0)
+    patient, hasty = (
+        asyncio.create_task(ask(model, HELLO.replace(timeouts=Timeouts(total=total)))) for total in (150, 61)
+    )
+    with pytest.raises(RateLimitError, match="takes 100"):
+        await hasty
+    assert clock.now() == 1
+    assert (await patient).text == "x"
+    assert clock.now() == 101
+    await asyncio.gather(*rejected, return_exceptions=True)
+
+
 async def test_an_error_of_the_layer_itself_slows_nobody_down(clock):
     inner = ScriptedModel(RateLimitError("queue", code=LOCAL, retry_after=50), "x")
     model = rate_limit(clock=clock)(inner)
@@ -143,7 +172,7 @@ async def test_other_errors_slow_nobody_down(clock):
 
 
 async def test_models_of_one_key_share_a_limit_and_others_do_not(clock):
-    layer = rate_limit(1, clock=clock, key=lambda model: model.name[0])
+    layer = rate_limit(1, clock=clock, max_wait=90, key=lambda model: model.name[0])
     first, second, other = (layer(ScriptedModel("x", name=name)) for name in ("a1", "a2", "b"))
     await ask(first)
     await ask(other)

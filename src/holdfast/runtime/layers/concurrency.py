@@ -13,7 +13,7 @@ from holdfast.model import Layer, Model
 from holdfast.request import Request
 
 LOCAL: Final = "local_queue_full"
-"""The `code` of errors that this layer raises itself; no server has seen the call."""
+"""The `code` of errors that this layer raises itself; no server has seen the call, and their `rule` is `"local"`."""
 
 
 def concurrency(limit: int, *, max_queue: int | None = None) -> Layer:
@@ -64,7 +64,7 @@ class _Slots:
             return
         if self._max_queue is not None and len(self._waiting) >= self._max_queue:
             message = f"{self._limit} calls are under way and {len(self._waiting)} wait; no more may wait"
-            raise OverloadedError(message, code=LOCAL)
+            raise OverloadedError(message, code=LOCAL, rule="local")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:

@@ -8,6 +8,7 @@ was rejected is the policies' to send again, and then queues here as everybody d
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Final
@@ -22,7 +23,7 @@ from holdfast.runtime.clock import Clock, SystemClock, Timer
 from holdfast.usage import Usage
 
 LOCAL: Final = "local_rate_limit"
-"""The `code` of errors that this layer raises itself; no server has seen the call."""
+"""The `code` of errors that this layer raises itself; no server has seen the call, and their `rule` is `"local"`."""
 
 _EARLY: Final = 1e-6  # timers may come this much too early
 
@@ -32,7 +33,7 @@ def rate_limit(
     tokens_per_minute: float | None = None,
     *,
     adaptive: bool = True,
-    max_wait: float = 60.0,
+    max_wait: float = 30.0,
     key: str | Callable[[Model], str] | None = None,
     estimate: Callable[[Request], float] | None = None,
     pacer: Callable[[], Pacer] = Pacer,
@@ -45,7 +46,8 @@ def rate_limit(
         tokens_per_minute: never spend more tokens in any 60 s. A call counts with its estimate until its usage is
             known.
         adaptive: learn from rate-limit errors how fast the server lets calls pass (see `Pacer`).
-        max_wait: seconds that a call may queue. Once it is clear that it would take longer, the call fails.
+        max_wait: seconds that a call may queue, and never longer than its timeouts (`first_event`, `total`) allow. Once
+            it is clear that it would take longer, the call fails, so that the policies can decide to go elsewhere.
         key: models of one key share one limit; by default a model's name. Name the account when a limit holds for
             several models or keys together.
         estimate: tokens that a request will take, before it is sent; by default its characters by four.
@@ -91,7 +93,7 @@ class _RateLimited:
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         limit = self._limit
-        spent = await limit.enter(self._estimate(request) if limit.counts_tokens else 0.0)
+        spent = await limit.enter(self._estimate(request) if limit.counts_tokens else 0.0, _patience(request))
         events = self._inner.stream(request)
         try:
             first = await anext(events, None)
@@ -108,6 +110,14 @@ class _RateLimited:
             raise
         finally:
             await events.aclose()
+
+
+def _patience(request: Request) -> float:
+    """How many seconds the request's own limits leave for waiting."""
+    limits = request.timeouts
+    if limits is None:
+        return math.inf
+    return limits.total if limits.first_event is None else min(limits.first_event, limits.total)
 
 
 class _Waiter:
@@ -146,19 +156,20 @@ class _Limit:
         self._timer: Timer | None = None
         self._armed_for = 0.0
 
-    async def enter(self, cost: float) -> Spent | None:
+    async def enter(self, cost: float, patience: float) -> Spent | None:
         """Wait for the permission to start a call of `cost` tokens.
 
         Raises:
-            RateLimitError: it would take, or has taken, longer than `max_wait`.
+            RateLimitError: it would take longer than `max_wait` or `patience` seconds.
         """
+        longest = min(self._max_wait, patience)
         now = self._clock.now()
         ready = self._ready_at(cost, now, len(self._waiting), self._waiting_cost)
         if not self._waiting and ready <= now + _EARLY:
             return self._start(cost, now)
-        if ready - now > self._max_wait:
+        if ready - now > longest:
             raise self._too_slow(ready - now)
-        waiter = _Waiter(cost, now + self._max_wait)
+        waiter = _Waiter(cost, now + longest)
         self._waiting.append(waiter)
         self._waiting_cost += cost
         self._go_on()
@@ -178,6 +189,7 @@ class _Limit:
         """The server turned a call away."""
         if self._pacer is not None and error.code != LOCAL:
             self._pacer.reject(self._clock.now(), error.retry_after)
+            self._turn_away()
             self._go_on()
 
     def correct(self, spent: Spent, usage: Usage | None) -> None:
@@ -217,11 +229,18 @@ class _Limit:
                 self._tokens.correct(spent, 0.0)
         self._go_on()
 
-    def _go_on(self) -> None:
-        """Start whoever may start, turn away whose time will not do, and set the timer for the next.
+    def _turn_away(self) -> None:
+        """The gate has closed: whoever cannot wait until even the first may start is told at once."""
+        now = self._clock.now()
+        ready = self._ready_at(0.0, now, 0, 0.0)
+        for waiter in [waiter for waiter in self._waiting if waiter.until < ready]:
+            self._waiting.remove(waiter)
+            self._waiting_cost -= waiter.cost
+            if not waiter.started.done():
+                waiter.started.set_exception(self._too_slow(ready - now))
 
-        All may wait equally long, so the head is always the one whose time runs out first.
-        """
+    def _go_on(self) -> None:
+        """Start whoever may start, turn away a head whose time will not do, and set the timer for the next."""
         now = self._clock.now()
         while self._waiting:
             head = self._waiting[0]
@@ -259,6 +278,6 @@ class _Limit:
 
     def _too_slow(self, seconds: float) -> RateLimitError:
         message = (
-            f"The queue before the rate limit of {self._name!r} takes {seconds:.1f} s, more than {self._max_wait:g} s"
+            f"The queue before the rate limit of {self._name!r} takes {seconds:.1f} s, longer than the call may wait"
         )
-        return RateLimitError(message, retry_after=seconds, code=LOCAL)
+        return RateLimitError(message, retry_after=seconds, code=LOCAL, rule="local")
