@@ -65,6 +65,8 @@ ITEMS = HistoryRules(
     pending_calls=True,
     thinking="own",
 )
+CALLED = (AssistantMessage((ToolCall("c1", "f"), ToolCall("c2", "f"))),)
+NO_USER = {"user_after_tool": False}
 ALL_RULES = (LOOSE, STRICT, NINE, BARE, ITEMS)
 
 any_rules = st.sampled_from(ALL_RULES) | st.builds(
@@ -91,7 +93,7 @@ any_rules = st.sampled_from(ALL_RULES) | st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories(), any_rules)
 def test_any_history_becomes_one_that_the_rules_allow(history, rules):
     before = msgspec.json.encode(history)
@@ -101,7 +103,7 @@ def test_any_history_becomes_one_that_the_rules_allow(history, rules):
     assert msgspec.json.encode(history) == before
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(histories(), any_rules)
 def test_adapting_twice_changes_nothing_more(history, rules):
     once = adapt(history, rules)
@@ -110,8 +112,8 @@ def test_adapting_twice_changes_nothing_more(history, rules):
     assert twice.notes == ()
 
 
-@settings(max_examples=150, deadline=None)
-@given(histories(), any_rules)
+@settings(max_examples=200, deadline=None)
+@given(histories(max_size=1), st.sampled_from(ALL_RULES) | any_rules)
 def test_a_history_that_changed_says_so_in_its_notes(history, rules):
     roles = [type(message) for message in history]
     assume((ToolMessage, ToolMessage) not in pairwise(roles))  # several in a row are one turn on every wire
@@ -120,14 +122,14 @@ def test_a_history_that_changed_says_so_in_its_notes(history, rules):
     assert len(set(adapted.notes)) == len(adapted.notes)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(histories(), st.sampled_from(ALL_RULES), st.sampled_from(ALL_RULES))
 def test_a_history_may_pass_through_one_wire_on_its_way_to_another(history, first, second):
     there = adapt(adapt(history, first).messages, second)
     assert problems(there.messages, second) == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_the_words_of_users_are_never_lost(history):
     for rules in (LOOSE, STRICT, BARE):
@@ -359,9 +361,18 @@ def test_without_tools_calls_and_results_are_told():
         ((UserMessage("a"), AssistantMessage((ToolCall("c", "f"),))), {}),
         ((UserMessage("a"), AssistantMessage((ToolCall("c", "f"),)), ToolMessage((ToolResult("d"),))), {}),
         ((UserMessage("a"), ToolMessage((ToolResult("d"),))), {}),
+        ((UserMessage((Text(""), Text("a"))),), {"empty": False}),
+        ((UserMessage("a"), AssistantMessage((Text("b"), Thinking("t", origin="x")))), {"thinking": "own"}),
+        ((UserMessage("a"), *CALLED, ToolMessage((ToolResult("c2"), ToolResult("c1")))), {"ordered_results": True}),
+        ((UserMessage("a"), *CALLED, ToolMessage((ToolResult("c2"), ToolResult("c1"))), UserMessage("b")), NO_USER),
+        ((UserMessage("a"), *CALLED, ToolMessage((ToolResult("c2"), ToolResult("c1", "r")))), {"empty_result": False}),
+        ((UserMessage("a"), *CALLED, ToolMessage((ToolResult("c2"), ToolResult("c1")))), {"tools": False}),
+        ((UserMessage("a"), *CALLED, ToolMessage((ToolResult("c2"), ToolResult("c1")))), {"tool_id": "[a-zA-Z0-9]{9}"}),
     ],
 )
-def test_the_checker_finds_what_the_rules_forbid(history, rule):
+def test_what_the_rules_forbid_is_found_changed_and_told(history, rule):
     rules = HistoryRules(origin="x", **rule)
     assert problems(history, rules)
-    assert problems(adapt(history, rules).messages, rules) == ()
+    adapted = adapt(history, rules)
+    assert adapted.notes
+    assert problems(adapted.messages, rules) == ()

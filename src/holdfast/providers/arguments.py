@@ -45,12 +45,13 @@ def arguments_text(raw: Any) -> str:
         raw = raw.decode("utf-8", "replace")
     if not isinstance(raw, str):
         raise InvalidResponseError("The arguments of a tool call are not a JSON object.", raw=repr(raw))
-    if _is_object(raw):
+    if is_object(raw):
         return raw
     return _repaired(raw)
 
 
-def _is_object(text: str) -> bool:
+def is_object(text: str) -> bool:
+    """Whether `text` is one JSON object, and nothing else."""
     try:
         _OBJECT.decode(text)
     except (msgspec.DecodeError, RecursionError):

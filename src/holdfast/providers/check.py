@@ -163,5 +163,8 @@ def _in_result(content: Any, rules: HistoryRules) -> Iterator[str]:
         if isinstance(part, Text):
             if part.origin != rules.origin and (part.signature or part.id or part.annotations):
                 yield "holds a result signed by another provider"
+        elif isinstance(part, Opaque):
+            if part.origin != rules.origin:
+                yield "holds an item of another provider in a tool result"
         elif kind_of(part) not in rules.results:
             yield f"holds a tool result of kind {kind_of(part)!r}"

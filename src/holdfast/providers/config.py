@@ -42,7 +42,7 @@ def _endpoint(name: str, given: Mapping[str, Any]) -> EndpointSpec:
     base = _base(name, given)
     dialect = _laid_over(base.dialect, given.get("dialect", {}), f"{name}.dialect")
     own = {key: value for key, value in given.items() if key not in ("like", "auth", "dialect")}
-    spec = _laid_over(base, own, name)
+    spec: EndpointSpec = _laid_over(base, own, name)
     if not dialect.provider:
         dialect = replace(dialect, provider=name)
     return replace(spec, name=name, auth=_auth(name, base, given), dialect=dialect)

@@ -45,11 +45,9 @@ def pair(messages: Sequence[Message], rules: HistoryRules, notes: list[str]) -> 
 
 
 def _has_calls(message: Message) -> bool:
-    return (
-        isinstance(message, AssistantMessage)
-        and not isinstance(message.content, str)
-        and any(isinstance(part, ToolCall) for part in message.content)
-    )
+    if not isinstance(message, AssistantMessage) or isinstance(message.content, str):
+        return False
+    return any(isinstance(part, ToolCall) for part in message.content)
 
 
 def _paired(messages: Sequence[Message], rules: HistoryRules) -> bool:

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from holdfast.messages import Message
 from holdfast.providers.check import problems
-from holdfast.providers.fitting import fit
+from holdfast.providers.fitting import fit, is_plain
 from holdfast.providers.pairing import pair
 from holdfast.providers.rules import ALL_KINDS, HistoryRules, Kind, kind_of
 from holdfast.providers.turns import arrange
@@ -55,7 +55,7 @@ def _fitted(messages: tuple[Message, ...], rules: HistoryRules, notes: list[str]
     out: list[Message] = []
     changed = False
     for message in messages:
-        kept = fit(message, rules, notes)
+        kept = (message,) if is_plain(message, rules) else fit(message, rules, notes)
         changed = changed or len(kept) != 1 or kept[0] is not message
         out += kept
     return out if changed else messages

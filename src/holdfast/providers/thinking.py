@@ -92,7 +92,7 @@ class ThinkTags:
 
     def _tag(self, text: str, at: int, *, last: bool) -> str | None:
         """The tag at `at`; "" when more text must tell; None when there is none."""
-        tags = _OPEN if not self._inside else _CLOSE
+        tags: tuple[str, ...] = _CLOSE if self._inside else _OPEN
         if self._inside and self._lead and not text[:at].strip():
             tags = _OPEN + _CLOSE  # the opening tag came after all
         tag = next((tag for tag in tags if text.startswith(tag, at)), None)
