@@ -9,7 +9,10 @@ import httpx2
 import openai
 import pytest
 from openai.types.responses import Response as TheirResponse
-from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming, ResponseCreateParamsStreaming
+from openai.types.responses.response_create_params import (
+    ResponseCreateParamsNonStreaming,
+    ResponseCreateParamsStreaming,
+)
 from pydantic import TypeAdapter
 
 from holdfast.errors import ModelError, StreamInterruptedError
@@ -150,7 +153,9 @@ def meaning(body: dict[str, Any]) -> dict[str, Any]:
     """A body without what is the same said or unsaid, and with the forms that mean one thing made one form."""
     said = {name: value for name, value in {**SAID, **body}.items() if value is not None}
     said["include"] = sorted(name for name in said["include"] if name != "reasoning.encrypted_content")
-    said["tools"] = sorted((_tool(tool) for tool in said.get("tools") or []), key=lambda tool: json.dumps(tool, sort_keys=True))
+    said["tools"] = sorted(
+        (_tool(tool) for tool in said.get("tools") or []), key=lambda tool: json.dumps(tool, sort_keys=True)
+    )
     said["text"] = {name: value for name, value in (said.get("text") or {}).items() if value != {"type": "text"}}
     said["text"] = json.loads(json.dumps(said["text"]), object_hook=_unordered)
     items = [{"role": "user", "content": said["input"]}] if isinstance(said["input"], str) else said["input"]

@@ -198,7 +198,9 @@ def _reasoning(pieces: list[Thinking]) -> dict[str, Any]:
         if piece.signature != RAW_REASONING and piece.text
     ]
     raw = [{"type": RAW_REASONING, "text": piece.text} for piece in pieces if piece.signature == RAW_REASONING]
-    item: dict[str, Any] = {"type": "reasoning", "id": pieces[0].id, "summary": summary}
+    item: dict[str, Any] = {"type": "reasoning", "summary": summary}
+    if pieces[0].id is not None:
+        item["id"] = pieces[0].id
     if raw:
         item["content"] = raw
     if data := next((piece.data for piece in pieces if piece.data), None):
@@ -224,7 +226,7 @@ def _paired(said: list[dict[str, Any]], *, stored: bool) -> Iterator[dict[str, A
         if item.get("type") != "reasoning":
             yield _without_id(item) if orphaned else item
             continue
-        proved = bool(item.get("encrypted_content") or item.get("content") or (stored and item["id"]))
+        proved = bool(item.get("encrypted_content") or item.get("content") or (stored and item.get("id")))
         orphaned = not proved or all(after.get("type") == "reasoning" for after in said[number + 1 :])
         if not orphaned:
             yield item

@@ -37,11 +37,16 @@ def owned(part: AssistantPart, name: str) -> AssistantPart:
             return part
 
 
+def awaits_picture(part: AssistantPart) -> bool:
+    """Whether the part is the call that the picture after it came from."""
+    return isinstance(part, Opaque) and part.origin == ORIGIN and part.data.get("type") == "image_generation_call"
+
+
 def output_items(parts: Sequence[AssistantPart], name: str) -> list[dict[str, Any]]:
     """The output items of the parts; `name` keeps the ids that are made here apart from those of other answers."""
     named: list[AssistantPart] = []
     for number, part in enumerate(parts):
-        if isinstance(part, Image) and not (named and isinstance(named[-1], Opaque)):
+        if isinstance(part, Image) and not (named and awaits_picture(named[-1])):
             call = {"type": "image_generation_call", "id": f"ig_{name}_{number}", "status": "completed"}
             named.append(Opaque(ORIGIN, call))
         named.append(owned(part, f"{name}_{number}"))
@@ -123,9 +128,7 @@ def status_of(response: Response) -> tuple[str, str | None]:
 
 def usage_object(usage: Usage, cost: float | None = None) -> dict[str, Any]:
     """The `usage` of a response object."""
-    read = {"cached_tokens": usage.cache_read_tokens}
-    if usage.cache_write_tokens:
-        read["cache_write_tokens"] = usage.cache_write_tokens
+    read = {"cached_tokens": usage.cache_read_tokens, "cache_write_tokens": usage.cache_write_tokens}
     if usage.audio_input_tokens:
         read["audio_tokens"] = usage.audio_input_tokens
     wrote = {"reasoning_tokens": usage.reasoning_tokens}

@@ -28,6 +28,7 @@ from holdfast.messages import AssistantPart, Image, Opaque, Text, Thinking, Tool
 from holdfast.providers.codec import Headers, ServedRequest
 from holdfast.providers.openai_responses.items import rest_from
 from holdfast.providers.openai_responses.output import (
+    awaits_picture,
     finished_object,
     opened_object,
     output_items,
@@ -74,6 +75,7 @@ class ResponsesWriter:
         self._places: dict[int, int] = {}
         self._raw: dict[int, bool] = {}
         self._name = "0"
+        self._awaited = False
         self._over = False
 
     def feed(self, event: Event) -> bytes:
@@ -189,7 +191,8 @@ class ResponsesWriter:
 
     def _added(self, event: PartAdded) -> bytes:
         content = event.content
-        if isinstance(content, Image) and self._items and self._items[-1].key[0] is Opaque:
+        awaited, self._awaited = self._awaited, awaits_picture(content)
+        if isinstance(content, Image) and awaited and self._items[-1].key[0] is Opaque:
             return self._item(event.part, self._items[-1].key, content)
         if isinstance(content, Image) or (isinstance(content, Opaque) and content.origin == ORIGIN):
             return self._item(event.part, (Opaque, event.part), content)
