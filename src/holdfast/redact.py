@@ -5,14 +5,24 @@ from __future__ import annotations
 import re
 
 _BOUND = 4096
+_REMOVED = "[key removed]"
+_LONG = re.compile(r"[A-Za-z0-9_\-*.]{16,}")  # what may be a key, or hold one
 _KEYS = re.compile(
     r"\b(?:sk|pk|rk|gsk|xai|csk|nvapi|hf|fw|tgp|pplx|ghp|gho|github_pat|AIza|ya29|AKIA|ASIA|ABSK|key|glpat)"
     r"[-_.]?[A-Za-z0-9*][A-Za-z0-9_\-*.]{14,}"
-    r"|(?i:bearer|basic)\s+[A-Za-z0-9_\-.=+/*]{12,}"
     r"|\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+"  # a JSON web token
 )
+_SCHEMES = re.compile(r"(?:bearer|basic)\s+[A-Za-z0-9_\-.=+/*]{12,}", re.IGNORECASE)
 
 
 def redact(text: str, bound: int = _BOUND) -> str:
     """`text` without anything that looks like a key, at most `bound` characters of it."""
-    return _KEYS.sub("[key removed]", text[:bound])
+    text = text[:bound]
+    lowered = text.lower()
+    if "bearer" in lowered or "basic" in lowered:
+        text = _SCHEMES.sub(_REMOVED, text)
+    return _LONG.sub(_without_keys, text)
+
+
+def _without_keys(found: re.Match[str]) -> str:
+    return _KEYS.sub(_REMOVED, found[0])
