@@ -117,6 +117,8 @@ def read_body(body: bytes | str | Any) -> Any:
         return bytes(body[:BOUND]).decode("utf-8", "replace")
     if isinstance(body, str):
         return _json_in(body) if len(body) <= BOUND else body[:BOUND]
+    if isinstance(body, Mapping) and not isinstance(body, dict):
+        return dict(body)
     return body
 
 
@@ -156,14 +158,14 @@ def evidence_of(
 def _walk(value: Any, found: _Found, depth: int) -> None:
     if depth > _DEPTH or found.fields <= 0:
         return
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key, inner in value.items():
             found.fields -= 1
             if found.fields <= 0:
                 return
             if isinstance(key, str):
                 _field(key.lower(), inner, found, depth)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         for inner in value[:_FIELDS]:
             if isinstance(inner, str):
                 _text(inner, found, depth)
@@ -190,7 +192,7 @@ def _field(key: str, value: Any, found: _Found, depth: int) -> None:
             found.status = found.status or status
         elif key in _CODE or key in _STATUS:
             found.code(value)
-    elif isinstance(value, Mapping | list | tuple):
+    elif isinstance(value, (dict, list, tuple)):
         _walk(value, found, depth + 1)
 
 

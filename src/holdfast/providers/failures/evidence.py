@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from holdfast.providers.failures.words import Words, words_of
@@ -23,6 +22,7 @@ class Evidence:
         html: whether a page came in place of an answer.
         raw: the beginning of what came.
         now: the time in seconds since 1970, if known.
+        memo: what was worked out from the rest once, so that several rules may ask for it.
     """
 
     def __init__(  # each is one thing that came
@@ -49,13 +49,20 @@ class Evidence:
         self.html = html
         self.raw = raw
         self.now = now
+        self.memo: dict[str, Any] = {}
+        self._text: str | None = None
+        self._words: Words | None = None
 
-    @cached_property
+    @property
     def text(self) -> str:
         """All messages, joined."""
-        return "\n".join(self.messages)
+        if self._text is None:
+            self._text = "\n".join(self.messages)
+        return self._text
 
-    @cached_property
+    @property
     def words(self) -> Words:
         """The messages as words."""
-        return words_of(self.text)
+        if self._words is None:
+            self._words = words_of(self.text)
+        return self._words

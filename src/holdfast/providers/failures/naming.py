@@ -10,7 +10,6 @@ from holdfast.errors import (
     ContentFilterError,
     ContextOverflowError,
     InvalidRequestError,
-    Limit,
     ModelError,
     OverloadedError,
     QuotaExhaustedError,
@@ -26,7 +25,7 @@ from holdfast.providers.failures.retry_after import retry_after
 from holdfast.providers.failures.rule import Match, Table
 
 _WAITING: Final = (RateLimitError, QuotaExhaustedError, OverloadedError, ServerError)
-_SIZED: Final = (ContextOverflowError, RequestTooLargeError, RateLimitError, QuotaExhaustedError, InvalidRequestError)
+_ASKED: Final = frozenset(("requested", "afford", "max_tokens", "tokens"))
 _REQUEST_IDS: Final = (
     "x-request-id",  # OpenAI, Groq, DashScope, most others
     "request-id",  # Anthropic
@@ -59,7 +58,7 @@ def name_failure(
         retry_after=retry_after(evidence) if issubclass(error, _WAITING) else None,
         scope=(rule.scope or table.scope(evidence) or scope_of(evidence)) if error is ContentFilterError else None,
         categories=categories_of(evidence) if error is ContentFilterError else (),
-        limit=_limit(evidence) if issubclass(error, _SIZED) else None,
+        limit=limit_of(evidence) if _sized(error, evidence) else None,
         quota=rule.quota or (quota_of(evidence) if issubclass(error, _WAITING[:2]) else None),
         phase=rule.phase,
         certain=_certain(match),
@@ -87,8 +86,12 @@ def request_id(headers: Mapping[str, str], details: Mapping[str, Any]) -> str | 
     return found[:200] if found else None
 
 
-def _limit(evidence: Evidence) -> Limit | None:
-    return limit_of(evidence)
+def _sized(error: type[ModelError], evidence: Evidence) -> bool:
+    """Whether the numbers in the text can be those of a limit on tokens."""
+    if error in (ContextOverflowError, RequestTooLargeError):
+        return True
+    words = evidence.words.words
+    return error in (RateLimitError, QuotaExhaustedError, InvalidRequestError) and not words.isdisjoint(_ASKED)
 
 
 def _certain(match: Match) -> bool:

@@ -17,7 +17,7 @@ _PERIODS: Final = (
     ("second", ("per second", "rps", "qps", "/ sec", "tps")),
     ("concurrency", ("concurrency", "concurrent", "concurrent requests", "parallel requests", "connections")),
 )
-_WORDED: Final = tuple((period, tuple(map(phrase_of, written))) for period, written in _PERIODS)
+_WORDED: Final = tuple((period, phrase) for period, written in _PERIODS for phrase in map(phrase_of, written))
 # Google's quota ids: "GenerateRequestsPerMinutePerProjectPerModel-FreeTier".
 _IDS: Final = (
     ("perday", "day"),
@@ -30,11 +30,11 @@ _IDS: Final = (
 
 def quota_of(evidence: Evidence) -> str | None:
     """The quota that the evidence speaks of, or None."""
-    line = evidence.words.line
-    if any(phrase.within(line) for phrase in _ZERO):
+    words, line = evidence.words.words, evidence.words.line
+    if "0" in words and any(phrase.within(line) for phrase in _ZERO):
         return "zero"
     named = str(evidence.details.get("quotaid", "")).lower()
     for part, period in _IDS:
         if part in named:
             return period
-    return next((period for period, phrases in _WORDED if any(phrase.within(line) for phrase in phrases)), None)
+    return next((period for period, phrase in _WORDED if phrase.words <= words and phrase.within(line)), None)

@@ -8,7 +8,7 @@ the limit is full again and not when it lets the next request through.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -22,17 +22,27 @@ _STEP: Final = (
 )
 _DURATION: Final = re.compile(rf"{_STEP}(?![A-Za-z])(?:[\s,]{{0,3}}(?:and )?{_STEP}(?![A-Za-z])){{0,5}}", re.IGNORECASE)
 _RUN: Final = re.compile(r"(?:\d{1,12}(?:\.\d{1,12})?(?:ms|[smhdw])){1,5}", re.IGNORECASE)
-_ASKED: Final = re.compile(
-    r"(?:again|retry|retrying|wait|waiting|resets?|refreshes|replenished|available|reactivated|retrydelay|expected in)\b"
-    r"([^\n\d]{0,40})(?=\d)",
-    re.IGNORECASE,
+_ASKING: Final = frozenset(
+    "again retry retrying wait waiting reset resets refreshes replenished reactivated retrydelay".split()
 )
+_DIGIT: Final = re.compile(r"[^\n\d]{0,40}(?=\d)")
 _CLOCK: Final = re.compile(r"(?:(\d{1,3})\.)?(\d{1,2}):(\d\d):(\d\d)\b")  # .NET's TimeSpan, d.hh:mm:ss
 _BARE: Final = re.compile(r"retry[ _-]?after[\"':= ]{1,4}(\d{1,9}(?:\.\d{1,9})?)(?![\w.])", re.IGNORECASE)
 _DATE: Final = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?\s?(?:Z|UTC|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
 _MAX_STEPS: Final = 8
+_WAITS: Final = {  # fields of bodies, and what one of each is in seconds
+    "retrydelay": 1.0,  # google.rpc.RetryInfo
+    "retry_after_ms": 0.001,
+    "retry_after": 1.0,
+    "retryafter": 1.0,
+    "retry_after_seconds": 1.0,
+    "retry_after_sec": 1.0,
+    "retry_in": 1.0,
+    "resets_in_seconds": 1.0,  # Codex
+    "estimated_time": 1.0,  # Hugging Face
+}
 
 # Header names, by how they count. Sources: the vendors' pages on rate limits.
 _RESETS: Final = (
@@ -57,18 +67,19 @@ _RESETS: Final = (
 
 def retry_after(evidence: Evidence) -> float | None:
     """Seconds to wait as the server asks, or None. A moment that has passed is 0."""
-    clock = _clock(evidence)
-    inner = evidence.details.get("headers")
+    clock, headers, details = _clock(evidence), evidence.headers, evidence.details
+    inner = details.get("headers")  # OpenRouter passes on those of the provider behind it
     told = {str(name).lower(): str(value) for name, value in inner.items()} if isinstance(inner, Mapping) else {}
-    asked: tuple[Callable[[], float | None], ...] = (
-        lambda: from_headers(evidence.headers, clock),
-        lambda: from_headers(told, clock),
-        lambda: _from_details(evidence.details, clock),
-        lambda: from_words(evidence.text, clock),
-        lambda: _from_resets(evidence.headers, clock),
-        lambda: _from_resets(told, clock),
-    )
-    return next((found for ask in asked if (found := ask()) is not None), None)
+    found = from_headers(headers, clock)
+    if found is None and told:
+        found = from_headers(told, clock)
+    if found is None and details:
+        found = _from_details(details, clock)
+    if found is None and not _ASKING.isdisjoint(evidence.words.words):
+        found = from_words(evidence.text, clock)
+    if found is None and headers:
+        found = _from_resets(headers, clock)
+    return _from_resets(told, clock) if found is None and told else found
 
 
 def from_headers(headers: Mapping[str, str], clock: float | None = None) -> float | None:
@@ -95,35 +106,41 @@ def duration(text: str) -> float | None:
 
 def from_words(text: str, clock: float | None = None) -> float | None:
     """What a sentence asks for: a duration or a moment after "try again", "retry", "wait" or "resets"."""
-    for step, asked in enumerate(_ASKED.finditer(text)):
-        if step >= _MAX_STEPS:
-            break
-        if (date := _DATE.match(text, asked.end())) is not None:
-            if (found := _until(date[0], clock)) is not None:
-                return found
-        elif (span := _CLOCK.match(text, asked.end())) is not None:
-            days, hours, minutes, seconds = (int(group or 0) for group in span.groups())
-            return _sane(days * 86_400.0 + hours * 3_600 + minutes * 60 + seconds)
-        elif (run := _RUN.match(text, asked.end()) or _DURATION.match(text, asked.end())) is not None:
-            longer = _DURATION.match(text, asked.end())
-            return _sane(_sum(max((run[0], longer[0] if longer else ""), key=len)))
+    for at in _asked(text.lower()):
+        if (found := _told(text, at, clock)) is not None:
+            return found
     bare = _BARE.search(text)
     return None if bare is None else _sane(float(bare[1]))
 
 
+def _asked(text: str) -> list[int]:
+    """Where a number stands closely after a word that asks to wait."""
+    found = set()
+    for word in _ASKING:
+        at = text.find(word)
+        for _ in range(_MAX_STEPS):
+            if at < 0:
+                break
+            if (gap := _DIGIT.match(text, at + len(word))) is not None:
+                found.add(gap.end())
+            at = text.find(word, at + 1)
+    return sorted(found)
+
+
+def _told(text: str, at: int, clock: float | None) -> float | None:
+    if (date := _DATE.match(text, at)) is not None:
+        return _until(date[0], clock)
+    if (span := _CLOCK.match(text, at)) is not None:
+        days, hours, minutes, seconds = (int(group or 0) for group in span.groups())
+        return _sane(days * 86_400.0 + hours * 3_600 + minutes * 60 + seconds)
+    run, longer = _RUN.match(text, at), _DURATION.match(text, at)
+    said = max((match[0] for match in (run, longer) if match is not None), key=len, default=None)
+    return None if said is None else _sane(_sum(said))
+
+
 def _from_details(details: Mapping[str, Any], clock: float | None) -> float | None:
-    for name, scale in (
-        ("retrydelay", 1.0),
-        ("retry_after_ms", 0.001),
-        ("retry_after", 1.0),
-        ("retryafter", 1.0),
-        ("retry_after_seconds", 1.0),
-        ("retry_after_sec", 1.0),
-        ("retry_in", 1.0),
-        ("resets_in_seconds", 1.0),
-        ("estimated_time", 1.0),
-    ):
-        if (found := _amount(details.get(name))) is not None:
+    for name, scale in _WAITS.items():
+        if name in details and (found := _amount(details[name])) is not None:
             return _sane(found * scale)
     for name in ("resets_at", "reset_at"):
         if (value := details.get(name)) is not None and (found := _until(str(value), clock)) is not None:

@@ -13,8 +13,9 @@ itself says it all (401, 529).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -86,8 +87,8 @@ class Table:
         self._types: dict[str, list[tuple[int, Rule]]] = {}
         self._names: dict[str, list[tuple[int, Rule]]] = {}
         self._statuses: dict[int, list[tuple[int, Rule]]] = {}
-        self._phrases: dict[str, list[tuple[int, Rule, Phrase]]] = {}
-        self._hints: dict[str, list[tuple[int, Rule, Phrase]]] = {}
+        self._phrases = _indexed((place, rule, rule.phrases) for place, rule in enumerate(self.rules))
+        self._hints = _indexed((place, rule, rule.hints) for place, rule in enumerate(self.rules))
         self._tests = tuple(rule for rule in self.rules if rule.test is not None)
         for place, rule in enumerate(self.rules):
             for code in rule.codes:
@@ -98,9 +99,6 @@ class Table:
                 self._names.setdefault(code.lower(), []).append((place, rule))
             for status in rule.statuses:
                 self._statuses.setdefault(status, []).append((place, rule))
-            for index, written in ((self._phrases, rule.phrases), (self._hints, rule.hints)):
-                for phrase in map(phrase_of, written):
-                    index.setdefault(phrase.anchor, []).append((place, rule, phrase))
 
         self._scoped = {
             anchor: kept for anchor, held in self._phrases.items() if (kept := [one for one in held if one[1].scope])
@@ -130,6 +128,20 @@ class Table:
         return None
 
 
+_Spoken: TypeAlias = tuple[int, Rule, Phrase]
+
+
+def _indexed(rules: Iterable[tuple[int, Rule, tuple[str, ...]]]) -> dict[str, list[_Spoken]]:
+    """The phrases by one word each, the one that fewest phrases have; "" for those of scripts without blanks."""
+    spoken = [(place, rule, phrase_of(written)) for place, rule, phrases in rules for written in phrases]
+    count = Counter(word for _, _, phrase in spoken for word in phrase.words)
+    index: dict[str, list[_Spoken]] = {}
+    for place, rule, phrase in spoken:
+        anchor = min(phrase.words, key=lambda word: (count[word], -len(word), word)) if phrase.words else ""
+        index.setdefault(anchor, []).append((place, rule, phrase))
+    return index
+
+
 def _first(
     index: dict[str, list[tuple[int, Rule]]] | dict[int, list[tuple[int, Rule]]],
     keys: Iterable[str | int | None],
@@ -148,7 +160,7 @@ def _first(
     return Match(rule, step, proof)
 
 
-def _spoken(index: dict[str, list[tuple[int, Rule, Phrase]]], evidence: Evidence, step: str) -> Match | None:
+def _spoken(index: dict[str, list[_Spoken]], evidence: Evidence, step: str) -> Match | None:
     line, words = evidence.words.line, evidence.words.words
     anchors = index.keys() & words
     if not line.isascii():
@@ -157,7 +169,7 @@ def _spoken(index: dict[str, list[tuple[int, Rule, Phrase]]], evidence: Evidence
         (place, rule, phrase.written)
         for anchor in anchors
         for place, rule, phrase in index.get(anchor, ())
-        if phrase.within(line) and rule.holds_for(evidence)
+        if phrase.words <= words and phrase.within(line) and rule.holds_for(evidence)
     ]
     if not found:
         return None

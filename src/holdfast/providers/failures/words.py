@@ -29,11 +29,11 @@ class Words(Struct, frozen=True):
 class Phrase(Struct, frozen=True):
     """Whole words that stand next to each other; where the phrase has a gap, other words may come between its parts.
 
-    `anchor` is one word that every text holding the phrase must contain; it is "" for scripts that set no blanks.
+    `words` are all of them (a text without each of them need not be searched), and none for scripts without blanks.
     """
 
     parts: tuple[str, ...]
-    anchor: str
+    words: frozenset[str]
     written: str
 
     def within(self, line: str) -> bool:
@@ -57,9 +57,12 @@ def phrase_of(written: str) -> Phrase:
     """The phrase that is written so; `...` marks a gap."""
     chunks = [_plain(chunk).split() for chunk in written.split(_GAP)]
     if not written.isascii():  # Chinese sets no blanks between words
-        return Phrase(tuple(" ".join(chunk) for chunk in chunks), "", written)
-    anchor = max((word for chunk in chunks for word in chunk), key=len)
-    return Phrase(tuple(f" {' '.join(chunk)} " for chunk in chunks), anchor, written)
+        return Phrase(tuple(" ".join(chunk) for chunk in chunks), frozenset(), written)
+    return Phrase(
+        tuple(f" {' '.join(chunk)} " for chunk in chunks),
+        frozenset(word for chunk in chunks for word in chunk),
+        written,
+    )
 
 
 def _plain(text: str) -> str:
