@@ -55,12 +55,13 @@ class Manner(Struct, frozen=True, kw_only=True):
     """How a simulated model answers.
 
     - `think`: whether it thinks though nobody asked. `sentences`: how long it speaks; None: 3 to 6, by the prompt.
-    - `continuation`: what it does with a half-finished answer.
+    - `continuation`: what it does with a half-finished answer; None: what it is asked to, which is to go on from it
+      where it stands last, and to repeat its last words first where the instruction wants that.
     """
 
     think: bool = False
     sentences: int | None = None
-    continuation: Style = "native"
+    continuation: Style | None = None
 
 
 def answer(
@@ -137,7 +138,10 @@ def _parts(request: Request, key: str, manner: Manner) -> tuple[AssistantPart, .
         return (Text(_json({"answer": _text(key, manner.sentences)})),)
     whole = _text(key, manner.sentences)
     prefix = prefix_of(request.messages)
-    return (Text(whole if prefix is None else continued(whole, prefix, manner.continuation)),)
+    if prefix is None:
+        return (Text(whole),)
+    asked: Style = "native" if isinstance(request.messages[-1], AssistantMessage) else "anchored"
+    return (Text(continued(whole, prefix, manner.continuation or asked)),)
 
 
 def _calls(request: Request, key: str) -> tuple[ToolCall, ...]:

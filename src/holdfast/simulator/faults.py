@@ -144,7 +144,7 @@ class EarlyEnd(Fault, frozen=True, tag="early_end", kw_only=True, omit_defaults=
 
 
 class NoDone(Fault, frozen=True, tag="no_done", kw_only=True, omit_defaults=True):
-    """A whole stream, its finish reason included, without its terminator."""
+    """A whole stream, its finish reason included, without its terminator, on the wires that have one."""
 
 
 class ErrorEvent(Fault, frozen=True, tag="error_event", kw_only=True, omit_defaults=True):

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import formatdate
 from functools import singledispatch
 from hashlib import sha256
@@ -55,6 +56,10 @@ _FINISH: Final[Mapping[str, tuple[str | int, ...]]] = {
     "gemini": ("candidates", 0, "finishReason"),
     "bedrock": ("stopReason",),
 }
+# What ends a stream, on the wires that have such a thing besides the event with the finish reason.
+_TERMINATOR: Final = {"openai_chat": b"data: [DONE]", "anthropic": b"event: message_stop"}
+# Where the event that states the finish reason says more, so that it cannot simply be left out.
+_REASON: Final = {"anthropic": re.compile(rb'"stop_reason":"\w+"')}
 # What each wire sends to keep a connection open. Bedrock's frames know no such thing.
 _ALIVE: Final = {
     "openai_chat": b": keep-alive\n\n",
@@ -203,14 +208,22 @@ def _(fault: f.JsonForStream, scene: Scene) -> Draft:
 
 @stage.register
 def _(fault: f.EmptyCompletion, scene: Scene) -> Draft:
-    return _answer_with(scene, replace(scene.response, parts=(), finish_reason="stop"))
+    usage = replace(scene.response.usage, output_tokens=0, reasoning_tokens=0)
+    return _answer_with(scene, replace(scene.response, parts=(), finish_reason="stop", usage=usage))
 
 
 @stage.register
 def _(fault: f.NoFinishReason, scene: Scene) -> Draft:
     if not scene.streamed:
         return _with_null(whole(scene), _FINISH[scene.service.name])
+    if (reason := _REASON.get(scene.service.name)) is not None:
+        draft = answered(scene)
+        return _changed(draft, lambda piece: reason.sub(b'"stop_reason":null', piece))
     return streamed(scene, (event for event in events_of(scene.response) if not isinstance(event, Finish)))
+
+
+def _changed(draft: Draft, change: Callable[[bytes], bytes]) -> Draft:
+    return replace(draft, body=tuple(change(piece) if isinstance(piece, bytes) else piece for piece in draft.body))
 
 
 @stage.register
@@ -258,7 +271,10 @@ def _(fault: f.EarlyEnd, scene: Scene) -> Draft:
 
 @stage.register
 def _(fault: f.NoDone, scene: Scene) -> Draft:
-    return streamed(scene, events_of(scene.response), closed=False) if scene.streamed else answered(scene)
+    draft, terminator = answered(scene), _TERMINATOR.get(scene.service.name)
+    if not scene.streamed or terminator is None:
+        return draft
+    return _changed(draft, lambda piece: piece.partition(terminator)[0])
 
 
 @stage.register
