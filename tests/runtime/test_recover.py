@@ -127,11 +127,13 @@ async def test_a_resume_survives_a_second_break():
 
 async def test_an_answer_that_cannot_be_joined_restarts_where_the_consumer_can_bear_it():
     other = "Something else entirely is what this model has to say about it."
-    model = engine(ScriptedModel([*WORDS[:9], cut()], [other], name="m"), on_break="resume")
-    events, error = await consume(model)
+    model = ScriptedModel([*WORDS[:9], cut()], [other], [other], name="m")
+    events, error = await consume(engine(model, on_break="resume"))
     assert error is None
     check_events(events)
     assert said(events) == other
+    # What could not be joined may be the bare rest of an answer: it is asked for anew, and not shown as a whole one.
+    assert [bool(request.prefix) for request in model.requests] == [False, True, False]
 
 
 async def test_an_answer_that_cannot_be_joined_ends_truncated_where_the_consumer_cannot():

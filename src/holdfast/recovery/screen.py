@@ -133,14 +133,8 @@ class ResumeScreen(LiveScreen):
         self._speaks = False
         self.prefix = self._visible.response().text
         self._joiner = Joiner(self.prefix)
-        self._raw: list[Event] = []
         self._thinking: list[Event] = []
         self._whole: list[Event] = []
-
-    @property
-    def raw(self) -> list[Event]:
-        """The events of this attempt as they came, while it is not joined."""
-        return self._raw
 
     @property
     def shown(self) -> bool:
@@ -149,8 +143,6 @@ class ResumeScreen(LiveScreen):
 
     def feed(self, event: Event) -> Sequence[Event]:
         """The events to show now; raises `Unjoinable` when they cannot continue what was shown."""
-        if not self._joiner.joined:
-            self._raw.append(event)
         show = self._visible_now(event)
         if not self._open:
             return self._hold(show) if show else ()
@@ -163,7 +155,7 @@ class ResumeScreen(LiveScreen):
         rest = self._joiner.close()
         last: list[Event] = [TextDelta(rest, self.text_part)] if rest else []
         self._held += [*last, *self._thinking, *self._whole]
-        self._thinking, self._whole, self._raw = [], [], []
+        self._thinking, self._whole = [], []
 
     def release(self) -> list[Event]:
         """End the hold-back window: the events that it kept."""
@@ -212,8 +204,6 @@ class ResumeScreen(LiveScreen):
             if self.prefix:  # the first text goes on the last one shown
                 self._places[event.part] = self.text_part
         text = self._joiner.feed(event.text)
-        if self._joiner.joined:
-            self._raw = []
         if not text and event.text:
             return []
         placed = self._placed(replace(event, text=text))

@@ -193,7 +193,7 @@ class _Call:
         try:
             return self._screen.feed(event)
         except Unjoinable:
-            return self._started_over()
+            raise self._unjoinable() from None
 
     def end(self) -> Iterator[Event]:
         """Judge the complete answer, and show what is left of it."""
@@ -203,8 +203,7 @@ class _Call:
         try:
             self._screen.end()
         except Unjoinable:
-            yield from self._started_over()
-            self._screen.end()
+            raise self._unjoinable() from None
         response = self._screen.response(finish)
         for judge in self._verdicts:
             error = judge(response)
@@ -261,7 +260,7 @@ class _Call:
         """What the consumer is told before the next attempt, or instead of one. Raises when the call has failed."""
         match decision:
             case Attempt():
-                if self._screen.shown and self._mode == "restart":
+                if self._starts_over():
                     yield self._restart()
             case Answer():
                 yield from self._answered(decision)
@@ -278,12 +277,14 @@ class _Call:
         if decision.model is self._attempt.model:
             self._engine.budget.spend()
         prefix = decision.prefix
-        if self._screen.shown and isinstance(self._screen, ResumeScreen):
+        if isinstance(self._screen, ResumeScreen) and self._screen.shown and not self._starts_over():
             self._screen = ResumeScreen(self._options.hold_back, earlier=self._screen)
             prefix = self._screen.prefix
         else:
             self._screen = self._new_screen()
-        request = decision.request.replace(prefix=prefix) if prefix else decision.request
+        request = decision.request
+        if request.prefix != prefix:  # a retried request may carry that of an answer which is void now
+            request = request.replace(prefix=prefix)
         return replace(decision, request=request, prefix=prefix)
 
     def _new_screen(self) -> LiveScreen:
@@ -295,19 +296,22 @@ class _Call:
             case _:
                 return LiveScreen(self._options.hold_back)
 
-    def _started_over(self) -> list[Event]:
-        """The model did not go on but said something else: show that from its start, where the consumer can bear it."""
-        screen = self._screen
-        error = InvalidResponseError("The new answer does not continue what was shown.", rule=_UNJOINABLE)
-        if not isinstance(screen, ResumeScreen) or not self._options.restarts:
-            raise error
-        restart = self._restart(error)
-        self._since = self.sent + 1
-        self._screen = ResumeScreen(self._options.hold_back)
-        return [restart, *(shown for event in screen.raw for shown in self._screen.feed(event))]
+    def _unjoinable(self) -> InvalidResponseError:
+        # Nor can it be shown as an answer of its own: it may be the bare rest of one.
+        message = "The new answer does not continue what was shown."
+        return InvalidResponseError(message, rule=_UNJOINABLE)
 
-    def _restart(self, reason: ModelError | None = None) -> Restart:
-        return Restart(reason or self._failures[-1].error, self._since)
+    def _starts_over(self) -> bool:
+        """Whether the next attempt begins anew, although something was shown: the consumer is told so."""
+        if self._mode == "restart":
+            return self._screen.shown
+        return self._screen.shown and self._mode == "resume" and self._options.restarts and self._is_unjoinable()
+
+    def _is_unjoinable(self) -> bool:
+        return self._failures[-1].error.rule == _UNJOINABLE
+
+    def _restart(self) -> Restart:
+        return Restart(self._failures[-1].error, self._since)
 
     def _succeed(self, response: Response) -> None:
         engine, name = self._engine, self._attempt.model.name
@@ -347,8 +351,7 @@ class _Call:
     def _truncates(self, decision: Decision) -> bool:
         if isinstance(decision, Fail) or not self._screen.shown:
             return False
-        unjoinable = self._mode == "resume" and self._failures[-1].error.rule == _UNJOINABLE
-        return self._mode == "truncate" or unjoinable
+        return self._mode == "truncate" or (self._mode == "resume" and self._is_unjoinable())
 
     def _truncated(self) -> Finish:
         return Finish(

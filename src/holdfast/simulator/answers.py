@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from holdfast.events import Event, TextDelta, ThinkingDelta, ToolCallDelta
 from holdfast.messages import (
+    AssistantMessage,
     AssistantPart,
     Message,
     Part,
