@@ -16,11 +16,12 @@ from holdfast.errors import Limit
 from holdfast.providers.failures.evidence import Evidence
 
 _TOKENS: Final = 2**31  # more is no count of tokens
-_NUMBER: Final = re.compile(r"(?<![\w.\-])(\d{1,3}(?:[,_]\d{3})+|\d{1,10})(?:\.0+)?(?![\w\-]|[.,]\d)")
-_NO_TOKENS: Final = re.compile(r"\b(?:bytes?|[kmg]i?b|pixels?|characters?|maxlength)\b")
+_NUMBER: Final = re.compile(r"\d+(?:[,_]\d{3})*(?:\.\d+)?")
+_BYTES: Final = frozenset("byte bytes kb mb gb kib mib gib pixel pixels character characters maxlength".split())
 _SUM: Final = re.compile(r"(\d{1,9}) ?\+ ?(\d{1,9}) ?> ?(\d{1,9})")  # Anthropic: "200000 + 21333 > 204798"
 _MORE: Final = re.compile(r"(\d{1,10}) ?(?:tokens?)? ?>=? ?(?:n_ctx: )?(\d{1,10})")  # Anthropic, watsonx, LM Studio
 _RANGE: Final = re.compile(r"\[ ?\d{1,6} ?, ?(\d{1,9}) ?\]")  # DashScope: "Range of input length should be [1, 3072]"
+_JOINTS: Final = frozenset(("_", "-", "."))
 _LONGEST: Final = 8_000
 _OFTEN: Final = 4
 
@@ -125,8 +126,13 @@ class _Numbers:
         self._found = [
             (match.start(), match.end(), value)
             for match in _NUMBER.finditer(text)
-            if (value := _count(match[1])) is not None
+            if self._stands_alone(*match.span()) and (value := _count(match[0])) is not None
         ]
+
+    def _stands_alone(self, start: int, end: int) -> bool:
+        """Not a piece of a name or a version, such as the digits of "gpt-4o" and "v0.5.1"."""
+        before, after = self._text[start - 1 : start], self._text[end : end + 1]
+        return not (before.isalnum() or after.isalnum()) and before not in _JOINTS and after not in ("_", "-")
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -177,14 +183,14 @@ def _limit_of(evidence: Evidence) -> Limit | None:
     window, prompt = _count(details.get("n_ctx")), _count(details.get("n_prompt_tokens"))
     if window is not None and prompt is not None:  # llama.cpp
         return Limit(max_tokens=window, requested_tokens=prompt, input_tokens=prompt)
-    return limit_in(evidence.text)
+    return limit_in(evidence.text) if _BYTES.isdisjoint(evidence.words.words) else None
 
 
 def limit_in(text: str) -> Limit | None:
-    """The numbers that a text states; of a very long one its beginning."""
+    """The numbers of tokens that a text states; of a very long one its beginning."""
     text = text[:_LONGEST].lower().replace("`", "")
     numbers = _Numbers(text)
-    if not numbers or _NO_TOKENS.search(text) is not None:
+    if not numbers:
         return None
     if "+" in text and (total := _SUM.search(text)) is not None:
         before, after, fits = (int(number) for number in total.groups())
@@ -209,7 +215,7 @@ def _count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        count = int(value.replace(",", "").replace("_", "")) if isinstance(value, str) else int(value)
+        count = int(float(value.replace(",", "").replace("_", ""))) if isinstance(value, str) else int(value)
     except (ValueError, OverflowError):
         return None
     return count if 0 <= count < _TOKENS else None

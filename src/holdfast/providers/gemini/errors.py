@@ -29,14 +29,16 @@ from holdfast.providers.failures.shared import SHARED
 from holdfast.providers.failures.words import phrase_of
 
 _ZERO: Final = phrase_of("limit: 0")
+_PAGE: Final = frozenset(("quota", "ai", "google", "dev"))
 _CREDIT: Final = tuple(map(phrase_of, ("credits are depleted", "spending cap", "billing account", "prepayment")))
 
 
 def _quota_failure(evidence: Evidence) -> bool:
     if "resource_exhausted" in evidence.codes or "quotaid" in evidence.details:
         return True
-    line = evidence.words.line  # what is left of it in a text: the class's name, or the page that it points to
-    return "resourceexhausted" in evidence.names or (" quota " in line and " ai google dev " in line)
+    if "resourceexhausted" in evidence.names:  # what is left of it in a text: the class's name,
+        return True
+    return _PAGE <= evidence.words.words  # or the page that it points to
 
 
 def zero_quota(evidence: Evidence) -> bool:
