@@ -119,7 +119,8 @@ HOSTS: Final = (
         think_tags=True,
         **PLAIN,
     ),
-    # docs, "Chat Completions": system first, then user and assistant in turns; no tools; usage in every chunk.
+    # "After the (optional) system message(s), user or tool message(s) should alternate with assistant message(s)", says
+    # the API; every chunk has the usage so far (docs, "Chat Completions").
     at(
         "perplexity",
         "https://api.perplexity.ai",
@@ -166,7 +167,9 @@ HOSTS: Final = (
         "moonshot",
         "https://api.moonshot.ai/v1",
         bearer("MOONSHOT_API_KEY"),
+        max_tokens_field="max_completion_tokens",  # docs, "Create Chat Completion": `max_tokens` is deprecated
         json_schema=False,
+        video=True,
         reasoning_field="reasoning_content",  # docs, "Use the Kimi K2 Thinking Model": goes back within a tool loop
         **SIMPLE,
     ),

@@ -13,8 +13,7 @@ LOCAL: Final = (
         bearer("OLLAMA_API_KEY", required=False),
         env=("OLLAMA_BASE_URL",),
         may_omit_finish=True,  # finish_reason may stay null to the end
-        tool_choice=False,  # not among the supported fields (Ollama docs, "OpenAI compatibility")
-        parallel_tool_calls=False,
+        parallel_tool_calls=False,  # not among the supported fields (Ollama docs, "OpenAI compatibility")
         reasoning_field="reasoning",
         think_tags=True,
         **SIMPLE,
