@@ -12,7 +12,7 @@ from holdfast.errors import InvalidRequestError
 from holdfast.providers.codec import Dialect, HTTPRequest
 from holdfast.providers.continuation import carry_on, prefills
 from holdfast.providers.openai_chat.names import Names, clean_name
-from holdfast.providers.openai_chat.parts import MessageWriter
+from holdfast.providers.openai_chat.parts import MessageWriter, spell_out
 from holdfast.providers.openai_chat.rules import rules_for
 from holdfast.providers.output import answer_tool, downgrade
 from holdfast.providers.overlay import overlay
@@ -49,12 +49,12 @@ def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[dict[st
     notes: list[str] = []
     native = continues_natively(dialect, model, request)
     request = in_terms_of(carry_on(request, native=native), dialect)
-    adapted = adapt(request.messages, rules_for(dialect))
+    adapted = adapt(spell_out(request.messages, notes), rules_for(dialect))
     notes += adapted.notes
     names = tool_names(request)
     body: dict[str, Any] = {
         "model": model,
-        "messages": MessageWriter(dialect, names).write(adapted.messages),
+        "messages": MessageWriter(dialect, names, notes).write(adapted.messages),
         **_settings(request.settings, model, dialect, notes),
         **_tools(request, dialect, names, notes),
         **_output(request, notes),

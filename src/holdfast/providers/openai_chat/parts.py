@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from operator import is_
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from holdfast.errors import InvalidRequestError
 from holdfast.messages import (
@@ -29,12 +31,45 @@ from holdfast.providers.openai_chat.names import Names, clean_name
 from holdfast.providers.openai_chat.wire import ORIGIN
 
 
-class MessageWriter:
-    """Writes messages in one dialect, with tools called by `names`."""
+def spell_out(messages: tuple[Message, ...], notes: list[str]) -> tuple[Message, ...]:
+    """The messages in what this wire knows: no signed texts, and no sound of a model's that has no id to name it by."""
+    return tuple(_spelled(each, notes) for each in messages)
 
-    def __init__(self, dialect: Dialect, names: Names) -> None:
+
+def _spelled(message: Any, notes: list[str]) -> Any:
+    if isinstance(message.content, str):
+        return message
+    said = isinstance(message, AssistantMessage)
+    # A tool's result holds parts as a message does.
+    parts = tuple(
+        _spelled(part, notes) if isinstance(part, ToolResult) else _spelled_part(part, notes, said=said)
+        for part in message.content
+    )
+    return message if all(map(is_, parts, message.content)) else replace(message, content=parts)
+
+
+def _spelled_part(part: Any, notes: list[str], *, said: bool) -> Any:
+    match part:
+        case Text(signature=str()):
+            return Text(part.text, part.annotations)
+        case Audio() if said and not part.id:
+            notes.append("What the model said aloud was put in words: the sound has no id.")
+            return Text(part.transcript or "[audio]")
+        case _:
+            return part
+
+
+class MessageWriter:
+    """Writes messages in one dialect, with tools called by `names`.
+
+    Args:
+        notes: where it says what it had to put in other words.
+    """
+
+    def __init__(self, dialect: Dialect, names: Names, notes: list[str]) -> None:
         self._dialect = dialect
         self._names = names
+        self._notes = notes
 
     def write(self, messages: tuple[Message, ...]) -> list[dict[str, Any]]:
         """The `messages` of a body."""
@@ -62,7 +97,8 @@ class MessageWriter:
         parts = message.parts
         calls = [self._call(part) for part in parts if isinstance(part, ToolCall)]
         thinking = tuple(part for part in parts if isinstance(part, Thinking))
-        words = tuple(part for part in parts if isinstance(part, Text | CachePoint))
+        marks = () if self._dialect.cache_points == "none" else (CachePoint,)
+        words = tuple(part for part in parts if isinstance(part, (Text, Opaque, *marks)))
         written: dict[str, Any] = {
             "role": "assistant",
             "content": self._content(_plain(words)),
@@ -103,6 +139,10 @@ class MessageWriter:
 
     def _result(self, result: ToolResult) -> dict[str, Any]:
         content = self._content(result.content)
+        if not isinstance(content, str) and all(
+            isinstance(part, Text) for part in result.content
+        ):  # many servers take one text only here
+            content = "\n".join(part.text for part in result.content if isinstance(part, Text))
         if result.is_error:
             content = _as_error(content)
         return {"role": "tool", "tool_call_id": result.call_id, "content": content}
@@ -141,12 +181,18 @@ class MessageWriter:
                 return {"type": "video_url", "video_url": {"url": _url(part)}}
             case Document():
                 return self._document(part)
+            case Audio(data=None):
+                return self._in_words("audio", part.transcript)
             case Audio():
                 return _audio(part)
             case Opaque(data=dict()):
                 return dict(part.data)
             case _:
                 raise InvalidRequestError(f"This wire cannot carry a {type(part).__name__} here.")
+
+    def _in_words(self, kind: str, words: str | None) -> dict[str, Any]:
+        self._notes.append(f"A part of kind {kind!r} was replaced by words: the endpoint takes it in no other form.")
+        return {"type": "text", "text": f"[{kind}: {words}]" if words else f"[{kind}]"}
 
     def _document(self, part: Document) -> dict[str, Any]:
         if part.text is not None and part.data is None:
@@ -157,7 +203,7 @@ class MessageWriter:
         if part.file_id:
             return {"type": "file", "file": {"file_id": part.file_id}}
         if part.data is None and not self._dialect.file_urls:
-            raise InvalidRequestError("This endpoint takes no document by its URL; send its bytes.")
+            return self._in_words("document", part.name or part.url)
         return {"type": "file", "file": {"filename": part.name or _file_name(part), "file_data": _url(part)}}
 
 
@@ -179,19 +225,15 @@ def _details(part: Thinking) -> list[Any]:
 
 
 def _image(part: Image) -> dict[str, Any]:
-    if part.file_id and not part.url and part.data is None:
-        raise InvalidRequestError("This wire takes no picture by its file id; send its bytes or a URL.")
     detail = {"detail": part.detail} if part.detail else {}
     url = part.url if part.data is None else _data_url(part.data, part.media_type or "image/png")
     return {"type": "image_url", "image_url": {"url": url, **detail}}
 
 
 def _audio(part: Audio) -> dict[str, Any]:
-    if part.data is None:
-        raise InvalidRequestError("This wire takes sound as bytes only.")
     kind = (part.media_type or "audio/wav").partition("/")[2].partition(";")[0].removeprefix("x-")
     form = "mp3" if kind == "mpeg" else "wav" if kind in ("wave", "vnd.wave") else kind
-    return {"type": "input_audio", "input_audio": {"data": b64encode(part.data).decode(), "format": form}}
+    return {"type": "input_audio", "input_audio": {"data": b64encode(part.data or b"").decode(), "format": form}}
 
 
 def _url(part: Document) -> str:
