@@ -87,7 +87,7 @@ def _add(blocks: list[Block], parts: Iterable[Part]) -> None:
     for part in parts:
         if isinstance(part, CachePoint):
             _mark(blocks, part)
-        else:
+        elif not isinstance(part, Text) or part.text.strip():  # a blank text is refused
             blocks.append(block_of(part))
 
 
@@ -109,9 +109,8 @@ def block_of(part: Part) -> Block:
                 return {"type": "redacted_thinking", "data": part.data}
             return {"type": "thinking", "thinking": part.text, "signature": part.signature or ""}
         case ToolCall():
-            bound = msgspec.json.decode(part.signature) if part.signature and part.origin == ORIGIN else {}
             given = msgspec.Raw(part.arguments.encode())
-            return {"type": "tool_use", "id": part.id, "name": part.name, "input": given, **bound}
+            return {"type": "tool_use", "id": part.id, "name": part.name, "input": given, **_bound(part)}
         case ToolResult():
             return _result(part)
         case Image():
@@ -126,8 +125,18 @@ def block_of(part: Part) -> Block:
             assert_never(part)
 
 
+def _bound(part: ToolCall) -> Block:
+    # What the decoder has put there: the `caller`, the toolset.
+    if part.signature is None or part.origin != ORIGIN:
+        return {}
+    try:
+        return msgspec.json.decode(part.signature, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}
+
+
 def _result(part: ToolResult) -> Block:
-    content = part.content if isinstance(part.content, str) else [block_of(inner) for inner in part.content]
+    content = part.content if isinstance(part.content, str) else _blocks(part.content)
     failed = {"is_error": True} if part.is_error else {}
     return {"type": "tool_result", "tool_use_id": part.call_id, "content": content, **failed}
 

@@ -149,9 +149,18 @@ class AnthropicWriter:
                 self._waiting.append(event)
                 return
             yield self._stop_block()
+            if self._waiting:
+                self._waiting.append(event)
+                yield from self._catch_up()
+                return
         if not self._started:
             yield self._start(ResponseStart())
         yield from self._write(event)
+
+    def _catch_up(self) -> Iterator[bytes]:
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            yield from self._part(event)
 
     def _write(self, event: Any) -> Iterator[bytes]:
         if isinstance(event, PartAdded):
@@ -191,10 +200,9 @@ class AnthropicWriter:
         if not self._started:
             yield self._start(ResponseStart())
         yield self._stop_block()
-        waiting, self._waiting = self._waiting, []
-        for late in sorted(waiting, key=lambda event: event.part):  # type: ignore[union-attr]  # only parts wait
-            yield from self._part(late)
-        yield self._stop_block()
+        while self._waiting:
+            yield from self._catch_up()
+            yield self._stop_block()
         delta = _stop(event.finish_reason, event.raw_finish_reason, event.extra)
         management = delta.pop("context_management", None)
         told = {"type": "message_delta", "delta": delta, "usage": _usage(event.usage or Usage(), event.extra)}

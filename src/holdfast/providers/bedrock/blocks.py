@@ -61,7 +61,7 @@ _S3: Final = "s3://"
 
 def system_blocks(messages: Iterable[Message]) -> list[Block]:
     """The `system` field of these messages."""
-    return [block_of(part) for message in messages for part in message.parts]
+    return [block_of(part) for message in messages for part in message.parts if not _blank(part)]
 
 
 def message_blocks(messages: Iterable[Message]) -> list[Block]:
@@ -72,10 +72,14 @@ def message_blocks(messages: Iterable[Message]) -> list[Block]:
         role = "assistant" if isinstance(message, AssistantMessage) else "user"
         if not found or found[-1]["role"] != role:
             found.append({"role": role, "content": []})
-        found[-1]["content"] += [_block(part, names) for part in message.parts]
+        found[-1]["content"] += [_block(part, names) for part in message.parts if not _blank(part)]
     for message_block in found:
         _introduce(message_block["content"])
     return [message_block for message_block in found if message_block["content"]]
+
+
+def _blank(part: Part) -> bool:
+    return isinstance(part, Text) and not part.text.strip()  # the wire refuses it
 
 
 def _introduce(blocks: list[Block]) -> None:
