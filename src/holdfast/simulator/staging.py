@@ -91,7 +91,7 @@ def stage(fault: f.Fault, scene: Scene) -> Draft:
 _MESSAGES: Final[Mapping[str, str]] = {
     "rate_limit": "Rate limit reached for requests per minute.",
     "quota_exhausted": "The credit of this account is used up.",
-    "request_too_large": "The request is larger than the limit on tokens per minute.",
+    "request_too_large": "The request is larger than this server lets through.",
     "context_overflow": "The prompt is longer than the maximum context length.",
     "content_filter": "The prompt was refused by the content policy.",
     "overloaded": "The model is overloaded at the moment.",
