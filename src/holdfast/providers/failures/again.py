@@ -30,6 +30,10 @@ _HOPEFUL: Final = (
 )
 
 
+HOPEFUL: Final = frozenset(error.kind for error in _HOPEFUL)
+"""The kinds of errors after which the same request may pass later."""
+
+
 @cache
 def rules() -> dict[str, Rule]:
     """Every rule by its name."""

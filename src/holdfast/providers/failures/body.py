@@ -37,7 +37,7 @@ _DETAIL: Final = frozenset(
     "retrydelay estimated_time n_ctx n_prompt_tokens quotaid quotavalue quotametric content_filter_result"
     " content_filter_results innererror flagged_input reasons request_id requestid retry_after retryafter"
     " retry_after_seconds retry_after_ms resets_at resets_in_seconds reset_at param categories x-request-id"
-    " retry_in retry_after_sec metadata_headers provider_name error_type failed_generation location".split()
+    " retry_in retry_after_sec code headers provider_name error_type failed_generation location".split()
 )
 _HEADER_CODES: Final = (":exception-type", ":error-code", "x-amzn-errortype")  # AWS
 # What a caller sent or a model said proves nothing about a failure.
@@ -76,10 +76,11 @@ _PAGE: Final = re.compile(
 class _Found:
     """What the walk through a body has found so far."""
 
-    __slots__ = ("codes", "details", "fields", "html", "messages", "names", "status")
+    __slots__ = ("codes", "details", "fields", "html", "messages", "names", "spelling", "status")
 
     def __init__(self) -> None:
         self.codes: list[str] = []
+        self.spelling: dict[str, str] = {}
         self.names: list[str] = []
         self.messages: list[str] = []
         self.details: dict[str, Any] = {}
@@ -91,13 +92,15 @@ class _Found:
         """Take a code; what is no more than an HTTP status becomes the status."""
         if isinstance(value, bool) or not isinstance(value, str | int):
             return
-        word = str(value).strip().lower()
-        if "#" in word:  # "com.amazon.coral.service#ThrottlingException"
-            word = word.rpartition("#")[2]
+        written = str(value).strip()
+        if "#" in written:  # "com.amazon.coral.service#ThrottlingException"
+            written = written.rpartition("#")[2]
+        word = written.lower()
         if word in _NOTHING or len(word) > 120 or _http_status(word):
             return
         if word not in self.codes:
             self.codes.append(word)
+            self.spelling[word] = written
 
     def message(self, text: str) -> None:
         """Take a text, once, and only so much of it."""
@@ -144,6 +147,7 @@ def evidence_of(
     return Evidence(
         status=known,
         codes=tuple(found.codes),
+        spelling=found.spelling,
         names=tuple(found.names),
         messages=tuple(found.messages),
         details=found.details,

@@ -14,6 +14,7 @@ class Evidence:
     Attributes:
         status: the HTTP status; of a failure inside a 200 the status that its body tells of; None if unknown.
         codes: codes, types and reasons, lower-cased, in the order found.
+        spelling: the codes as they were written.
         names: names of exception classes, lower-cased; a client's name for a failure counts less than the server's.
         messages: the texts for people, the outermost first.
         details: values of known fields, by their lower-cased name (`"retrydelay"`, `"n_ctx"`, `"quotaid"`, ...).
@@ -30,6 +31,7 @@ class Evidence:
         *,
         status: int | None = None,
         codes: tuple[str, ...] = (),
+        spelling: Mapping[str, str] | None = None,
         names: tuple[str, ...] = (),
         messages: tuple[str, ...] = (),
         details: Mapping[str, Any] | None = None,
@@ -41,6 +43,7 @@ class Evidence:
     ) -> None:
         self.status = status
         self.codes = codes
+        self.spelling = spelling or {}
         self.names = names
         self.messages = messages
         self.details = details or {}

@@ -71,10 +71,19 @@ def _facts(evidence: Evidence, model: str | None, proof: str | None = None) -> A
         "provider": evidence.provider,
         "model": model,
         "status": evidence.status,
-        "code": proof or (evidence.codes[0] if evidence.codes else None),
+        "code": _code(evidence, proof),
         "request_id": request_id(evidence.headers, evidence.details),
         "raw": evidence.raw or None,
     }
+
+
+def _code(evidence: Evidence, proof: str | None) -> str | None:
+    """The provider's own code as it wrote it: what stands under "code", else what proved the rule, else the first."""
+    said = evidence.details.get("code")
+    for word in (str(said).lower() if said else None, proof, *evidence.codes[:1]):
+        if word in evidence.codes:
+            return evidence.spelling.get(word, word)
+    return None
 
 
 def request_id(headers: Mapping[str, str], details: Mapping[str, Any]) -> str | None:
