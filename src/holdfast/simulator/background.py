@@ -99,27 +99,23 @@ _shared: dict[tuple[int, bytes], SimulatorThread] = {}
 _lock = threading.Lock()
 
 
-async def ensure_simulator(scenario: Scenario | None = None, *, wire: CodecName = "openai_chat") -> str:
-    """`local_url`, without holding up the event loop while the simulator starts."""
-    return await asyncio.to_thread(local_url, scenario, wire=wire)
-
-
 def local_url(scenario: Scenario | None = None, *, wire: CodecName = "openai_chat") -> str:
     """The base URL of the simulator that this process shares; it is started when it is first needed.
 
-    `HOLDFAST_SIM_URL`, the address of a running simulator (such as `http://127.0.0.1:8080`), wins over it. A process
-    that was forked starts its own: threads do not survive a fork.
+    Without a `scenario` of its own, `HOLDFAST_SIM_URL` wins: the address of a running simulator, such as
+    `http://127.0.0.1:8080`. A process that was forked starts its own: threads do not survive a fork.
     """
     if (url := os.environ.get("HOLDFAST_SIM_URL")) and scenario is None:
         return url.rstrip("/") + BASES[wire]
-    return _shared_one(scenario).base_url(wire)
-
-
-def _shared_one(scenario: Scenario | None) -> SimulatorThread:
     key = (os.getpid(), msgspec.json.encode(scenario))
     with _lock:
         running = _shared.get(key)
         if running is None or not running.alive:
             running = _shared[key] = SimulatorThread(scenario)
             running.start()
-        return running
+        return running.base_url(wire)
+
+
+async def ensure_simulator(scenario: Scenario | None = None, *, wire: CodecName = "openai_chat") -> str:
+    """`local_url`, without holding up the event loop while the simulator starts."""
+    return await asyncio.to_thread(local_url, scenario, wire=wire)
