@@ -29,9 +29,14 @@ _SSE_LINES: Final = 2_000
 _KNOWN: Final = frozenset(
     "choices candidates output content data object id model usage embedding embeddings results result type error message"
     " messages name models response text status detail promptFeedback metadata stopReason messageStop predictions"
-    " totalTokens input_tokens done items completion generations outputs generated_text files file url version code".split()
+    " totalTokens input_tokens inputTokens done items completion generations outputs generated_text files file url version code".split()
 )
 """Fields of answers, lists, files and counts: a body of status 200 with none of them is no answer."""
+_ANSWERS: Final = frozenset(
+    "choices candidates output content stopReason messageStop finish_reason embeddings predictions"
+    " input_tokens inputTokens totalTokens".split()
+)
+"""Fields that only an answer, or a count of tokens, has."""
 
 
 @overload
@@ -109,10 +114,8 @@ def _of_response(
     if (status is None or 200 <= status < 300) and ":exception-type" not in headers:
         value = read_body(body)
         inner = _in_success(value, provider, headers, known=status is not None)
-        if inner is not None or status is not None:
+        if inner is not None or status is not None or _is_answer(value):
             return inner
-        if isinstance(value, Mapping) and _is_answer(value):
-            return None
     evidence = evidence_of(body, status=status, headers=headers, provider=provider, now=now)
     return name_failure(evidence, TABLE)
 
@@ -170,8 +173,11 @@ def _strange(value: Mapping[str, Any], provider: str | None) -> ModelError:
     )
 
 
-def _is_answer(value: Mapping[str, Any]) -> bool:
-    return any(name in value for name in ("choices", "candidates", "output", "content", "stopReason", "messageStop"))
+def _is_answer(value: Any) -> bool:
+    """Whether a body that came without a status is an answer, a stream of one, or a count."""
+    if isinstance(value, str):
+        return value.lstrip("\ufeff \r\n\t").startswith(_SSE) or ":event-type" in value[:400]
+    return isinstance(value, Mapping) and not _ANSWERS.isdisjoint(value) and not _carries_error(value)
 
 
 def _unreadable(text: str, provider: str | None, headers: Mapping[str, str]) -> ModelError | None:
