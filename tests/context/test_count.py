@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from context.histories import history, recount
 from holdfast.context.count import Count, Counter
 from holdfast.context.families import family_of
-from holdfast.context.measure import message_tokens, overhead_tokens, tools_tokens
+from holdfast.context.measure import message_tokens, overhead_tokens, replayed_tokens, tools_tokens
 from holdfast.messages import (
     AssistantMessage,
     Document,
@@ -214,14 +214,50 @@ def test_equal_messages_of_another_list_are_the_same_conversation():
 @pytest.mark.parametrize(
     ("part", "model", "low", "high"),
     [
-        (Thinking("hm " * 100, signature="s", origin="anthropic"), "anthropic/claude-sonnet-4-5", 100, 130),
+        (Thinking("hm " * 100, signature="s", origin="anthropic"), "anthropic/claude-opus-4-7", 100, 180),
+        (Thinking("hm " * 100, signature="s", origin="anthropic"), "anthropic/claude-sonnet-4-5", 0, 10),
         (Thinking("hm " * 100), "openai/gpt-4o", 0, 10),
-        (Thinking("", data="x" * 500, origin="openai_responses"), "openai/gpt-5", 100, 110),
+        (Thinking("", data="x" * 500, origin="openai_responses"), "openai/gpt-5", 100, 120),
         (ToolCall("id", "f", '{"a": 1}'), "openai/gpt-4o", 10, 25),
     ],
 )
 def test_a_part_counts_by_what_its_wire_sends_back(part, model, low, high):
     assert low <= message_tokens(AssistantMessage([part]), family_of(model)) <= high
+
+
+CALL = ToolCall("c", "f", "{}")
+SEALED = ToolCall("c", "f", "{}", signature="sig", origin="gemini")
+USAGE = Usage(input_tokens=10, output_tokens=500, reasoning_tokens=400)
+
+
+@pytest.mark.parametrize(
+    ("parts", "usage", "model", "tokens"),
+    [
+        ([CALL], USAGE, "openai/gpt-5", 100),
+        ([CALL], Usage(input_tokens=10, output_tokens=80), "anthropic/claude-sonnet-4-5", 80),
+        ([SEALED], USAGE, "google/gemini-3-pro", 500),
+        ([SEALED], USAGE, "vertex/gemini-3-pro", 100),
+        ([Thinking("hm", origin="deepseek"), CALL], USAGE, "deepseek/deepseek-reasoner", 500),
+        ([Text("words")], Usage(input_tokens=10, output_tokens=80), "anthropic/claude-opus-5", 80),
+        ([Text("words")], Usage(input_tokens=10, output_tokens=80), "openai/gpt-4o", None),
+        ([Thinking("hm"), Text("words")], USAGE, "anthropic/claude-sonnet-4-5", None),
+        ([CALL], Usage(input_tokens=10, output_tokens=0), "anthropic/claude-sonnet-4-5", None),
+        ([CALL], Usage(input_tokens=10, output_tokens=5, estimated=True), "anthropic/claude-sonnet-4-5", None),
+    ],
+)
+def test_an_answer_that_is_sent_back_takes_what_its_usage_says(parts, usage, model, tokens):
+    assert replayed_tokens(AssistantMessage(parts), usage, family_of(model)) == tokens
+
+
+def test_the_reply_is_known_from_the_same_usage():
+    counter, model = Counter(), "anthropic/claude-sonnet-4-5"
+    request = Request(messages=(UserMessage("TASK"),))
+    counter.observe(request, Usage(input_tokens=100, output_tokens=60), model)
+    answered = request.replace(messages=(*request.messages, AssistantMessage([CALL])))
+    assert counter.count(answered, model).tokens == 160
+    result = ToolMessage([ToolResult("c", "x")])
+    more = request.replace(messages=(*answered.messages, result))
+    assert counter.count(more, model).tokens == 160 + message_tokens(result, family_of(model))
 
 
 def test_files_of_text_count_as_text():

@@ -194,7 +194,7 @@ def test_thinking_goes_whole_or_stays_whole():
     log = [UserMessage("TASK")]
     for turn in range(6):
         log += [AssistantMessage([seal, Text("a")]), UserMessage(f"go on {turn}"), AssistantMessage([kept, Text("b")])]
-    claude = family_of("anthropic/claude-sonnet-4-5")
+    claude = family_of("anthropic/claude-opus-4-7")
     ledger = Ledger(log, family=claude)
     sent = render(ledger, fit(ledger, WHOLE, ledger.total - 1, goal=0, strategies=[lighten()]))
     thoughts = [part for message in sent for part in message.parts if isinstance(part, Thinking)]

@@ -6,11 +6,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
+from msgspec.structs import replace
+
 from holdfast.context.estimate import Anchor
-from holdfast.context.families import Family
+from holdfast.context.families import Family, family_of
 from holdfast.context.lean import LEAN, Form
 from holdfast.context.ledger import Ledger
-from holdfast.messages import Message
+from holdfast.context.measure import replayed_tokens
+from holdfast.messages import AssistantMessage, Message
+from holdfast.usage import Usage
 
 
 class Books:
@@ -22,6 +26,7 @@ class Books:
     def __init__(self, messages: Iterable[Message] = (), *, form: Form = LEAN) -> None:
         self.messages: list[Message] = list(messages)
         self.anchors: dict[str, Anchor] = {}
+        self._replies: dict[str, tuple[int, Usage]] = {}
         self._form = form
         self._ledgers: dict[str, Ledger] = {}
 
@@ -37,6 +42,25 @@ class Books:
         for index in range(len(ledger), len(self.messages)):
             ledger.append(self.messages[index])
         return ledger
+
+    def anchored(self, model: str, anchor: Anchor, usage: Usage) -> None:
+        """Take the true size of what was sent to `model`; the next message is the answer that `usage` came with."""
+        self.anchors[model] = anchor
+        self._replies[model] = (len(self.messages), usage)
+
+    def anchor(self, model: str) -> Anchor | None:
+        """The last request whose true size is known, with its answer, once that has been entered."""
+        anchor = self.anchors.get(model)
+        place, usage = self._replies.get(model, (len(self.messages), None))
+        if anchor is None or usage is None or place >= len(self.messages):
+            return anchor
+        del self._replies[model]
+        family, message = family_of(model), self.messages[place]
+        tokens = replayed_tokens(message, usage, family) if isinstance(message, AssistantMessage) else None
+        if tokens is not None:
+            anchor = replace(anchor, reply=tokens, reply_counted=self.ledger(family).tokens[place])
+            self.anchors[model] = anchor
+        return anchor
 
 
 class Grows(Protocol):

@@ -147,7 +147,7 @@ class Conversation:
     def used(self, request: Request = _NO_REQUEST, model: str = "") -> int:
         """Tokens of `request` with what is sent now: as the last usage says, and what came after it as counted."""
         counted = self._counted(request, model)
-        return self.counter.estimator(model).tokens(counted, self.anchors.get(model))
+        return self.counter.estimator(model).tokens(counted, self._books.anchor(model))
 
     def _counted(self, request: Request, model: str) -> int:
         return view_tokens(self.ledger(model), self.view) + self.counter.overhead(request, model)
@@ -159,7 +159,7 @@ class Conversation:
         margin = self.counter.estimator(model).margin(
             window,
             min(window, self._counted(request, model)),
-            self.anchors.get(model),
+            self._books.anchor(model),
             exact=family.exact,
             engine=tokenizer(family.vocabulary).exact,
         )
@@ -204,7 +204,7 @@ class Conversation:
 
     def _room(self, request: Request, model: str, tokens: int) -> int:
         """Counted tokens of messages that come to these true tokens with the request's overhead."""
-        counted = self.counter.estimator(model).counted(tokens, self.anchors.get(model))
+        counted = self.counter.estimator(model).counted(tokens, self._books.anchor(model))
         return counted - self.counter.overhead(request, model)
 
     def observe(self, request: Request, usage: Usage, model: str = "") -> bool:
@@ -214,7 +214,7 @@ class Conversation:
             False when the usage says that the provider cut the prompt without a word.
         """
         self.windows.observe(model, usage.input_tokens)
-        return self.counter.learn(self.anchors, self._counted(request, model), usage, model)
+        return self.counter.learn(self._books, self._counted(request, model), usage, model)
 
     def span(self, request: Request = _NO_REQUEST, model: str = "", *, room: int = 4096, keep: int = 3) -> Span | None:
         """The part of the log that a summary should stand for, so that the goal is reached; None if there is none.

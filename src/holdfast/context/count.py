@@ -17,6 +17,8 @@ __all__ = ["CUT", "Count", "Counter"]
 CUT: Final = 0.7
 """The share of an anchored estimate below which a usage means that the prompt was cut (Ollama does so)."""
 
+_SLACK: Final = 256  # tokens by which it must be below: small estimates are off by framing alone
+
 
 class Counter:
     """Counts tokens, and learns from usage how far off it is.
@@ -40,7 +42,7 @@ class Counter:
         family = family_of(model)
         books = self._recent.find(request.messages)
         counted = books.ledger(family).total + self.overhead(request, model)
-        anchor = books.anchors.get(model)
+        anchor = books.anchor(model)
         estimator = self.estimator(model)
         if anchor is None and estimator.ratio == 1.0:
             return Count(counted, is_exact(request, family))
@@ -49,8 +51,7 @@ class Counter:
     def count_text(self, text: str, model: str = "") -> Count:
         """Tokens of a plain text, without any framing."""
         family = family_of(model)
-        known = family.ratio == 1.0 and tokenizer(family.vocabulary).exact and family.name != "any"
-        return Count(text_tokens(text, family), known)
+        return Count(text_tokens(text, family), family.exact and tokenizer(family.vocabulary).exact)
 
     def observe(self, request: Request, usage: Usage, model: str = "") -> bool:
         """Learn from the usage of the response to `request`. One that was estimated, or is empty, teaches nothing.
@@ -61,17 +62,19 @@ class Counter:
         """
         books = self._recent.find(request.messages)
         counted = books.ledger(family_of(model)).total + self.overhead(request, model)
-        return self.learn(books.anchors, counted, usage, model)
+        return self.learn(books, counted, usage, model)
 
-    def learn(self, anchors: dict[str, Anchor], counted: int, usage: Usage, model: str) -> bool:
-        """Take in one more usage of the conversation that has these anchors; see `observe`."""
+    def learn(self, books: Books, counted: int, usage: Usage, model: str) -> bool:
+        """Take in one more usage of the conversation that has these books; see `observe`."""
         if usage.estimated or usage.input_tokens <= 0:
             return True
-        before, estimator = anchors.get(model), self.estimator(model)
-        if before is not None and usage.input_tokens < CUT * estimator.tokens(counted, before):
-            return False
-        anchors[model] = Anchor(usage.input_tokens, counted)
-        self._estimators[model] = estimator.learnt(before, anchors[model])
+        before, now, estimator = books.anchor(model), Anchor(usage.input_tokens, counted), self.estimator(model)
+        if before is not None:  # its reply left out: not every provider counts the reasoning that is sent back
+            least = estimator.tokens(counted, Anchor(before.tokens, before.counted))
+            if now.tokens < CUT * least and least - now.tokens > _SLACK:
+                return False
+        books.anchored(model, now, usage)
+        self._estimators[model] = estimator.learnt(before, now)
         return True
 
     def correct(self, request: Request, tokens: int, model: str = "") -> None:

@@ -1,9 +1,10 @@
 """Usage as the anchor: what a response reports is the truth, and only what came after it is estimated.
 
-    estimate  =  anchor.tokens + ratio x (counted now - counted at the anchor)
+    estimate  =  anchor.tokens + anchor.reply + ratio x (counted now - counted at the anchor - counted of the reply)
 
-The same formula holds after a rewrite, where less is counted than at the anchor. `ratio`, of true tokens to counted
-ones, is learnt per model from what was added between two usages.
+The reply is the answer that the usage came with: its size is known from the same report. The same formula holds after
+a rewrite, where less is counted than at the anchor. `ratio`, of true tokens to counted ones, is learnt per model from
+what was added between two usages.
 """
 
 from __future__ import annotations
@@ -20,10 +21,15 @@ _BOUNDS: Final = (0.25, 4.0)
 
 
 class Anchor(Struct, frozen=True, gc=False):
-    """A request whose true size is known: `tokens` as billed, `counted` as counted here."""
+    """A request whose true size is known: `tokens` as billed, `counted` as counted here.
+
+    `reply` and `reply_counted` are the same of its answer, once that has become a message.
+    """
 
     tokens: int
     counted: int
+    reply: int = 0
+    reply_counted: int = 0
 
 
 class Estimator(Struct, frozen=True, gc=False):
@@ -36,23 +42,25 @@ class Estimator(Struct, frozen=True, gc=False):
         """True tokens of what counts as `counted`, by the anchor where there is one."""
         if anchor is None:
             return ceil(self.ratio * counted)
-        return max(0, anchor.tokens + ceil(self.ratio * (counted - anchor.counted)))
+        known = anchor.tokens + anchor.reply
+        return max(0, known + ceil(self.ratio * (counted - anchor.counted - anchor.reply_counted)))
 
     def counted(self, tokens: int, anchor: Anchor | None = None) -> int:
         """The inverse: how much may be counted so that the estimate is at most `tokens`."""
         if anchor is None:
             return int(tokens / self.ratio)
-        return anchor.counted + int((tokens - anchor.tokens) // self.ratio)
+        known = anchor.tokens + anchor.reply
+        return anchor.counted + anchor.reply_counted + int((tokens - known) // self.ratio)
 
     def learnt(self, before: Anchor | None, now: Anchor) -> Estimator:
         """The estimator after one more usage; `before` is the anchor that the same conversation had."""
         if before is None:
             return replace(self, seen=self.seen + 1)
-        added = now.counted - before.counted
+        added = now.counted - before.counted - before.reply_counted
         if added <= _LEAST:
             return replace(self, seen=self.seen + 1)
         low, high = _BOUNDS
-        observed = min(high, max(low, (now.tokens - before.tokens) / added))
+        observed = min(high, max(low, (now.tokens - before.tokens - before.reply) / added))
         weight = min(1.0, added / _FULL) / 2
         return Estimator(self.ratio + weight * (observed - self.ratio), self.seen + 1)
 
@@ -67,5 +75,5 @@ class Estimator(Struct, frozen=True, gc=False):
         The share is 5 % where the vocabulary is the model's own, 15 % where it is another's, 30 % without an engine.
         """
         share = (0.05 if exact else 0.15) if engine else 0.30
-        loose = counted if anchor is None else abs(counted - anchor.counted)
+        loose = counted if anchor is None else abs(counted - anchor.counted - anchor.reply_counted)
         return ceil(0.01 * window + share * loose)

@@ -24,6 +24,7 @@ from holdfast.messages import (
     Image,
     Message,
     Opaque,
+    SystemMessage,
     Text,
     Thinking,
     ToolCall,
@@ -32,6 +33,7 @@ from holdfast.messages import (
     UserMessage,
 )
 from holdfast.request import OutputSchema, Request, Tool
+from holdfast.usage import Usage
 
 SEALED_BYTES_PER_TOKEN: Final = 5
 """Characters of base64 per token of what an encrypted item holds: 4 characters a token, 4/3 for base64."""
@@ -60,7 +62,17 @@ def message_tokens(message: Message, family: Family) -> int:
         total += family.per_name + text_tokens(message.name, family)
     if isinstance(message.content, str):
         return total + text_tokens(message.content, family)
+    if isinstance(message, AssistantMessage):
+        return total + _answer_tokens(message, family)
     return total + sum(part_tokens(part, family) for part in message.content)
+
+
+def _answer_tokens(message: AssistantMessage, family: Family) -> int:
+    calls = len(message.tool_calls)
+    if calls == 0 and not family.keeps_thinking:
+        return sum(part_tokens(part, family) for part in message.parts if not isinstance(part, Thinking))
+    framing = family.per_answer if calls == 0 else family.per_parallel_call * calls if calls > 1 else 0
+    return framing + sum(part_tokens(part, family) for part in message.parts)
 
 
 def part_tokens(part: Any, family: Family) -> int:
@@ -100,6 +112,23 @@ def _thinking_tokens(part: Thinking, family: Family) -> int:
     if not family.replays_thinking:
         return 0
     return text_tokens(part.text, family) if part.text else len(part.data or "") // SEALED_BYTES_PER_TOKEN
+
+
+def replayed_tokens(message: AssistantMessage, usage: Usage, family: Family) -> int | None:
+    """What an answer takes when it is sent back, as its own usage tells; None where counting it tells more.
+
+    Reasoning is part of it only if the message carries it, sealed or open, and the family takes it back. After an
+    answer that calls no tool the turn is over, and providers drop its reasoning.
+    """
+    thinks = any(isinstance(part, Thinking) for part in message.parts)
+    if usage.output_tokens <= 0 or usage.estimated:
+        return None
+    if not message.tool_calls and (family.exact or thinks or usage.reasoning_tokens):
+        return None
+    carried = any(part_tokens(part, family) for part in message.parts if isinstance(part, Thinking)) or (
+        family.replays_thinking and any(call.signature for call in message.tool_calls)
+    )
+    return usage.output_tokens - (0 if carried else usage.reasoning_tokens)
 
 
 def _document_tokens(part: Document, family: Family) -> int:
@@ -158,19 +187,25 @@ def overhead_tokens(request: Request, family: Family) -> int:
     return total + (text_tokens(request.prefix, family) if request.prefix else 0)
 
 
+_FREE: Final = frozenset({"store", "metadata", "service_tier", "prompt_cache_key", "safety_identifier"})
+"""Fields of a body that are known to take no tokens."""
+
+
 def is_exact(request: Request, family: Family) -> bool:
     """Whether every rule that counts this request is published and its vocabulary is at hand."""
     return (
-        family.exact
+        family.framed
         and tokenizer(family.vocabulary).exact
         and not request.tools
-        and not isinstance(request.output, OutputSchema)
+        and request.output is None
+        and not request.prefix
+        and request.extra.keys() <= _FREE
         and all(_is_plain(message) for message in request.messages)
     )
 
 
 def _is_plain(message: Message) -> bool:
-    if isinstance(message, ToolMessage):
+    if not isinstance(message, SystemMessage | UserMessage):  # how answers are framed is not published
         return False
     return isinstance(message.content, str) or all(isinstance(part, Text | CachePoint) for part in message.content)
 
