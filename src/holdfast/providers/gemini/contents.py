@@ -89,6 +89,8 @@ def user_part(part: Any) -> dict[str, Any]:
             return {"text": part.text}
         case Image():
             return _media(part, "image/jpeg")
+        case Audio(data=None, url=None, transcript=str(spoken)):  # only another provider has the sound
+            return {"text": spoken}
         case Audio():
             return _media(part, "audio/wav")
         case Document(text=str(text)):

@@ -33,11 +33,8 @@ def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[dict[st
     adapted = adapt(request.messages, rules_for(dialect, model))
     notes = list(adapted.notes)
     system, messages = _system_of(adapted.messages)
-    contents = contents_of(messages, signed_calls=has_levels(model))
-    if not contents and system:  # the API wants at least one content
-        system, contents = [], [{"role": "user", "parts": system}]
     body: dict[str, Any] = {
-        "contents": contents,
+        "contents": contents_of(messages, signed_calls=has_levels(model)),
         "systemInstruction": {"parts": system} if system else None,
         "tools": [{"functionDeclarations": [_declaration(tool) for tool in request.tools]}] if request.tools else None,
         "toolConfig": _tool_config(request.tool_choice, dialect) if request.tools else None,

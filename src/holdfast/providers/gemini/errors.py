@@ -38,7 +38,7 @@ def _quota_failure(evidence: Evidence) -> bool:
         return True
     if "resourceexhausted" in evidence.names:  # what is left of it in a text: the class's name,
         return True
-    return _PAGE <= evidence.words.words  # or the page that it points to
+    return evidence.words.words >= _PAGE  # or the page that it points to
 
 
 def zero_quota(evidence: Evidence) -> bool:
