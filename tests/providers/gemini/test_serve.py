@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from holdfast.errors import (
     ERRORS,
     AuthenticationError,
+    ContentFilterError,
+    ContextOverflowError,
     InvalidRequestError,
     ModelError,
     ModelNotFoundError,
+    ModelTimeoutError,
     OverloadedError,
     PermissionDeniedError,
     QuotaExhaustedError,
     RateLimitError,
+    RequestTooLargeError,
     ServerError,
 )
 from holdfast.events import (
@@ -201,6 +205,12 @@ def test_an_error_that_is_written_is_read_as_the_same_class(kind: type[ModelErro
     assert type(error) is kind
     assert error.message == "It failed."
     assert kind is not RateLimitError or error.retry_after == 2.5
+
+
+@pytest.mark.parametrize("kind", [ContextOverflowError, ContentFilterError, RequestTooLargeError, ModelTimeoutError])
+def test_what_google_tells_by_words_is_told_by_words(kind: type[ModelError]) -> None:
+    reply = SERVICE.error(kind("It failed."))
+    assert type(CODEC.error(reply.status, reply.headers, reply.body)) is kind
 
 
 @pytest.mark.parametrize("kind", ERRORS.values())

@@ -1,7 +1,7 @@
 """Google's failures: Gemini API and Vertex AI.
 
-The wire: `{"error": {"code", "message", "status", "details": [...]}}`, sometimes inside a list. `status` is a gRPC word;
-what tells more stands in `details` (google.rpc): `ErrorInfo.reason`, `QuotaFailure.violations[].quotaId`,
+The wire: `{"error": {"code", "message", "status", "details": [...]}}`, sometimes inside a list. `status` is a gRPC
+word; what tells more stands in `details` (google.rpc): `ErrorInfo.reason`, `QuotaFailure.violations[].quotaId`,
 `RetryInfo.retryDelay`.
 """
 

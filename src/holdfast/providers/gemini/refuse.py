@@ -22,6 +22,12 @@ _FORMS: Final[dict[str, tuple[int, str]]] = {
 }
 _ELSE: Final = (500, "INTERNAL")
 
+_SAYING: Final[dict[str, tuple[str, str]]] = {
+    "context_overflow": ("token count", "The input token count exceeds the maximum number of tokens allowed"),
+    "content_filter": ("blocked", "The prompt was blocked by safety filters"),
+}
+"""Failures that Google tells by words alone: the words, and what of them must be in the message."""
+
 
 def status_of(error: ModelError) -> int:
     """The HTTP status: the error's own, where it is one of a failure."""
@@ -29,11 +35,16 @@ def status_of(error: ModelError) -> int:
     return own if own is not None and own >= 400 else _FORMS.get(error.kind, _ELSE)[0]
 
 
+def _message(error: ModelError) -> str:
+    needed, words = _SAYING.get(error.kind, ("", ""))
+    return error.message if needed in error.message else f"{words}: {error.message}"
+
+
 def error_object(error: ModelError) -> dict[str, Any]:
     """The `error` of a body, with what google.rpc says besides."""
     said: dict[str, Any] = {
         "code": status_of(error),
-        "message": error.message,
+        "message": _message(error),
         "status": _FORMS.get(error.kind, _ELSE)[1],
     }
     details: list[dict[str, Any]] = []
