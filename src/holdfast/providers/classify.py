@@ -17,6 +17,7 @@ from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.finish import failure_in_answer
 from holdfast.providers.failures.naming import name_failure
 from holdfast.providers.failures.origin import origin_of
+from holdfast.providers.failures.words import names
 from holdfast.providers.openai_responses.errors import TABLE
 
 _CHAIN: Final = 8
@@ -26,15 +27,16 @@ _BODY_NAMES: Final = ("body", "response_json", "details", "http_body", "response
 _HEADER_NAMES: Final = ("headers", "litellm_response_headers", "response_headers")
 _SSE: Final = ("data:", "event:", "id:", ":", "retry:")
 _SSE_LINES: Final = 2_000
-_KNOWN: Final = frozenset(
-    "choices candidates output content data object id model usage embedding embeddings results result type error message"
-    " messages name models response text status detail promptFeedback metadata stopReason messageStop predictions"
-    " totalTokens input_tokens inputTokens done items completion generations outputs generated_text files file url version code".split()
+_KNOWN: Final = names(
+    "choices candidates output content data object id model usage embedding embeddings results result type error"
+    " message messages name models response text status detail promptFeedback metadata stopReason messageStop predictions"
+    " totalTokens input_tokens inputTokens done items completion generations outputs generated_text"
+    " files file url version code"
 )
 """Fields of answers, lists, files and counts: a body of status 200 with none of them is no answer."""
-_ANSWERS: Final = frozenset(
+_ANSWERS: Final = names(
     "choices candidates output content stopReason messageStop finish_reason embeddings predictions"
-    " input_tokens inputTokens totalTokens".split()
+    " input_tokens inputTokens totalTokens"
 )
 """Fields that only an answer, or a count of tokens, has."""
 
@@ -297,8 +299,8 @@ def _status(exception: BaseException, response: Any) -> int | None:
     if isinstance(response, Mapping):
         metadata = response.get("ResponseMetadata")
         return _http(metadata.get("HTTPStatusCode")) if isinstance(metadata, Mapping) else None
-    for holder, names in ((exception, _STATUS_NAMES), (response, ("status_code", "status"))):
-        for name in names:
+    for holder, attributes in ((exception, _STATUS_NAMES), (response, ("status_code", "status"))):
+        for name in attributes:
             if (found := _http(_get(holder, name))) is not None:
                 return found
     return None
@@ -308,8 +310,8 @@ def _headers(exception: BaseException, response: Any) -> Mapping[str, str]:
     if isinstance(response, Mapping):
         metadata = response.get("ResponseMetadata")
         return _lower(metadata.get("HTTPHeaders")) if isinstance(metadata, Mapping) else {}
-    for holder, names in ((exception, _HEADER_NAMES), (response, ("headers",))):
-        for name in names:
+    for holder, attributes in ((exception, _HEADER_NAMES), (response, ("headers",))):
+        for name in attributes:
             if found := _lower(_get(holder, name)):
                 return found
     return {}

@@ -56,7 +56,7 @@ RULES: Final = (
     Rule(
         name="anthropic-window",
         error=ContextOverflowError,
-        source="Anthropic 'Context windows': 'prompt is too long: N tokens > M maximum'; input and `max_tokens` together",
+        source="Anthropic 'Context windows': 'prompt is too long: N tokens > M maximum'; input with `max_tokens`",
         phrases=("prompt is too long", "input length and max_tokens exceed context limit"),
         not_at=(429,),
     ),

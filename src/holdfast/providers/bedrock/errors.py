@@ -49,7 +49,7 @@ RULES: Final = (
     Rule(
         name="aws-unavailable",
         error=OverloadedError,
-        source="Bedrock 'Troubleshooting API error codes': ServiceUnavailableException (503), ModelNotReadyException (429)",
+        source="Bedrock 'API error codes': ServiceUnavailableException (503), ModelNotReadyException (429)",
         codes=("serviceunavailableexception", "modelnotreadyexception"),
         meaning="The service is at capacity, or the model is being loaded.",
     ),
@@ -91,7 +91,7 @@ RULES: Final = (
     Rule(
         name="aws-agreement-pending",
         error=OverloadedError,
-        source="Bedrock model access: 'MPAgreementBeingCreated' (403) while the subscription is set up; try again in minutes",
+        source="Bedrock model access: 'MPAgreementBeingCreated' (403) while the subscription is set up",
         codes=("mpagreementbeingcreated",),
         phrases=("mpagreementbeingcreated", "try again after 2 minutes"),
         meaning="The account's agreement for this model is being set up.",

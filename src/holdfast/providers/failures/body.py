@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.words import names
 
 BOUND: Final = 65_536
 _DEPTH: Final = 8
@@ -20,30 +21,30 @@ _FIELDS: Final = 400
 _MESSAGE: Final = 4_000
 _MESSAGES: Final = 12
 
-_CODE: Final = frozenset(
-    "exception-type x-amzn-errortype code type status reason error_code errorcode err_code error_type errortype __type exceptionname name error_name"
-    " category blockreason stopreason subtype err_type errtype".split()
+_CODE: Final = names(
+    "exception-type x-amzn-errortype code type status reason error_code errorcode err_code error_type errortype __type"
+    " exceptionname name error_name category blockreason stopreason subtype err_type errtype"
 )
-_TEXT: Final = frozenset(
+_TEXT: Final = names(
     "message msg error detail error_msg error_message errormessage description title err_msg errmsg raw reason"
     " error_description explanation userfacingmessage developer_message errors cause status_msg statusmessage"
-    " originalmessage text_body fault faultstring details quotametric".split()
+    " originalmessage text_body fault faultstring details quotametric"
 )
-_STATUS: Final = frozenset(
+_STATUS: Final = names(
     "code status statuscode status_code http_code http_status httpstatuscode httpstatus error_code"
-    " originalstatuscode original_status_code upstream_status".split()
+    " originalstatuscode original_status_code upstream_status"
 )
-_DETAIL: Final = frozenset(
+_DETAIL: Final = names(
     "retrydelay estimated_time n_ctx n_prompt_tokens quotaid quotavalue quotametric content_filter_result"
     " content_filter_results innererror flagged_input reasons request_id requestid retry_after retryafter"
     " retry_after_seconds retry_after_ms resets_at resets_in_seconds reset_at param categories x-request-id"
-    " retry_in retry_after_sec code headers provider_name error_type failed_generation location".split()
+    " retry_in retry_after_sec code headers provider_name error_type failed_generation location"
 )
 _HEADER_CODES: Final = (":exception-type", ":error-code", "x-amzn-errortype")  # AWS
 # What a caller sent or a model said proves nothing about a failure.
-_SKIPPED: Final = frozenset(
+_SKIPPED: Final = names(
     "choices candidates messages input output usage previous_errors content delta prompt ctx loc headers httpheaders"
-    " safetyratings usagemetadata links more_info documentation_url doc_url help failed_generation tools".split()
+    " safetyratings usagemetadata links more_info documentation_url doc_url help failed_generation tools"
 )
 _NOTHING: Final = frozenset(("", "none", "null", "error", "undefined", "***"))
 

@@ -175,7 +175,7 @@ NAMED: Final = (
     Rule(
         name="throttled-by-name",
         error=RateLimitError,
-        source="DashScope 'Throttling.*', Volcengine 'RateLimitExceeded.*', Tencent 'LimitExceeded', Baidu V2 'rpm_rate_limit_exceeded'",
+        source="DashScope 'Throttling.*', Volcengine 'RateLimitExceeded.*', Tencent 'LimitExceeded', Baidu V2",
         types=(
             "throttling",
             "throttling.ratequota",
@@ -209,7 +209,7 @@ NAMED: Final = (
     Rule(
         name="filtered-by-name",
         error=ContentFilterError,
-        source="Volcengine 'SensitiveContentDetected', 'InputTextSensitiveContentDetected'; Tencent; Baidu V2 'unsafe_request'",
+        source="Volcengine 'InputTextSensitiveContentDetected'; Baidu V2 'unsafe_request'",
         codes=(
             "inputtextsensitivecontentdetected",
             "inputimagesensitivecontentdetected",

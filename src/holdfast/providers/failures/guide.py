@@ -23,7 +23,8 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "timeout": "Asks again, or goes to the next model.",
     "connection": "Asks again, or goes to the next model.",
     "stream_interrupted": "Does what `on_break` says: restart, resume, hold, truncate or raise.",
-    "malformed_response": "Asks again, with the validation error where a schema was not met, then goes to the next model.",
+    "malformed_response": "Asks again, with the validation error where a schema was not met, then goes to the next"
+    " model.",
     "authentication": "Goes to the next model at once and says so; never asks the same one again.",
     "permission": "Goes to the next model at once and says so; never asks the same one again.",
     "model_not_found": "Goes to the next model at once and says so; never asks the same one again.",

@@ -14,10 +14,11 @@ from msgspec import Struct
 
 from holdfast.errors import Limit
 from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.words import names
 
 _TOKENS: Final = 2**31  # more is no count of tokens
 _NUMBER: Final = re.compile(r"\d+(?:[,_]\d{3})*(?:\.\d+)?")
-_BYTES: Final = frozenset("byte bytes kb mb gb kib mib gib pixel pixels character characters maxlength".split())
+_BYTES: Final = names("byte bytes kb mb gb kib mib gib pixel pixels character characters maxlength")
 _SUM: Final = re.compile(r"(\d{1,9}) ?\+ ?(\d{1,9}) ?> ?(\d{1,9})")  # Anthropic: "200000 + 21333 > 204798"
 _MORE: Final = re.compile(r"(\d{1,10}) ?(?:tokens?)? ?>=? ?(?:n_ctx: )?(\d{1,10})")  # Anthropic, watsonx, LM Studio
 _RANGE: Final = re.compile(r"\[ ?\d{1,6} ?, ?(\d{1,9}) ?\]")  # DashScope: "Range of input length should be [1, 3072]"

@@ -37,7 +37,8 @@ _ALARM: Final = re.compile(
 _ACCESS: Final = re.compile(r"\"(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS) /[^\"]{0,400}\" [1-5]\d\d\b")
 _OURS: Final = re.compile(  # what tells a call to a model from a database, a payment or a login
     r"openai|anthropic|claude|\bgpt|gemini|vertex|bedrock|mistral|cohere|llm|groq|ollama|openrouter|deepseek|\bmodels?\b"
-    r"|\btokens\b|prompt|completion|\bchat\b|\bAPI[A-Za-z]{0,30}Error\b|error code: \d\d\d|[\"'](?:error|type)[\"']\s{0,3}:"
+    r"|\btokens\b|prompt|completion|\bchat\b|\bAPI[A-Za-z]{0,30}Error\b|error code: \d\d\d"
+    r"|[\"'](?:error|type)[\"']\s{0,3}:"
     r"|\b(?:httpx|httpcore|aiohttp|botocore|requests|urllib3|litellm)\b|RateLimitError|ResourceExhausted|^\W{0,3}[45]\d\d\b"
     r"|rate.limit|overloaded|context (?:length|window)|content.(?:filter|policy)|quota|api key",
     re.IGNORECASE,

@@ -24,11 +24,11 @@ from holdfast.providers.openai_responses.errors import RULES as RESPONSES
 _INTRO: Final = """\
 # Failures, by their right names
 
-What providers send when a call fails, what it means, and what to do. This page is written from the tables that Holdfast
-itself uses (`python -m holdfast.providers.failures.page`); a test fails when they differ.
+What providers send when a call fails, what it means, and what to do. This page is written from the tables that
+Holdfast itself uses (`python -m holdfast.providers.failures.page`); a test fails where they differ.
 
-Proofs are asked in this order: codes that mean one thing only; structured details and numbers; words that mean one thing
-only; general codes; hints; the HTTP status alone. What only a hint or a status suggests is marked `certain=False`, and
+Proofs are asked in this order: codes that mean one thing only; structured details and numbers; words that mean one
+thing only; general codes; hints; the HTTP status alone. What only a hint or a status suggests is marked `certain=False`, and
 the first bytes of the body are kept in `error.raw`. "Again" says whether the same request may be sent to the same
 endpoint with hope.
 
@@ -87,7 +87,14 @@ def _section(title: str, note: str, rules: Iterable[Rule]) -> Iterator[str]:
         yield f"{note}\n"
     yield "| comes over the wire | class | again | what it means; what to do | source |\n|---|---|---|---|---|"
     for rule in rules:
-        yield f"| {_wire(rule)} | `{rule.error.__name__}`{_facts(rule)} | {_again(rule)} | {_meaning(rule)} | {_cell(rule.source)} |"
+        cells = (
+            _wire(rule),
+            f"`{rule.error.__name__}`{_facts(rule)}",
+            _again(rule),
+            _meaning(rule),
+            _cell(rule.source),
+        )
+        yield f"| {' | '.join(cells)} |"
     yield ""
 
 

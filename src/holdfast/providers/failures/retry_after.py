@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.words import names
 
 _LONGEST: Final = 366 * 86_400.0  # anything longer is no waiting time
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
@@ -22,9 +23,7 @@ _STEP: Final = (
 )
 _DURATION: Final = re.compile(rf"{_STEP}(?![A-Za-z])(?:[\s,]{{0,3}}(?:and )?{_STEP}(?![A-Za-z])){{0,5}}", re.IGNORECASE)
 _RUN: Final = re.compile(r"(?:\d{1,12}(?:\.\d{1,12})?(?:ms|[smhdw])){1,5}", re.IGNORECASE)
-_ASKING: Final = frozenset(
-    "again retry retrying wait waiting reset resets refreshes replenished reactivated retrydelay".split()
-)
+_ASKING: Final = names("again retry retrying wait waiting reset resets refreshes replenished reactivated retrydelay")
 _DIGIT: Final = re.compile(r"[^\n\d]{0,40}(?=\d)")
 _CLOCK: Final = re.compile(r"(?:(\d{1,3})\.)?(\d{1,2}):(\d\d):(\d\d)\b")  # .NET's TimeSpan, d.hh:mm:ss
 _BARE: Final = re.compile(r"retry[ _-]?after[\"':= ]{1,4}(\d{1,9}(?:\.\d{1,9})?)(?![\w.])", re.IGNORECASE)
@@ -192,7 +191,7 @@ def _moment(said: str) -> float | None:
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
     try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (OverflowError, ValueError):
         return None
 

@@ -14,8 +14,8 @@ itself says it all (401, 529).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -143,17 +143,9 @@ def _indexed(rules: Iterable[tuple[int, Rule, tuple[str, ...]]]) -> dict[str, li
 
 
 def _first(
-    index: dict[str, list[tuple[int, Rule]]] | dict[int, list[tuple[int, Rule]]],
-    keys: Iterable[str | int | None],
-    evidence: Evidence,
-    step: str,
+    index: Mapping[Any, list[tuple[int, Rule]]], keys: Iterable[str | int | None], evidence: Evidence, step: str
 ) -> Match | None:
-    found: list[tuple[int, Rule, str]] = [
-        (place, rule, str(key))
-        for key in keys
-        for place, rule in index.get(key, ())  # type: ignore[call-overload]  # keys are of the index's own type
-        if rule.holds_for(evidence)
-    ]
+    found = [(place, rule, str(key)) for key in keys for place, rule in index.get(key, ()) if rule.holds_for(evidence)]
     if not found:
         return None
     _, rule, proof = min(found, key=_place)

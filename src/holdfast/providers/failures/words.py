@@ -65,6 +65,11 @@ def phrase_of(written: str) -> Phrase:
     )
 
 
+def names(written: str) -> frozenset[str]:
+    """The names in a text that sets blanks between them: how the tables write a set of them."""
+    return frozenset(written.split())
+
+
 def _plain(text: str) -> str:
     lowered = text.lower()
     if "'" in lowered or "\u2019" in lowered:  # "can't" is one word, and 'max_tokens' loses its quotes

@@ -54,7 +54,7 @@ RULES: Final = (
     Rule(
         name="azure-filter",
         error=ContentFilterError,
-        source="Azure OpenAI 'Content filtering': 400 content_filter, innererror ResponsibleAIPolicyViolation: the prompt",
+        source="Azure OpenAI 'Content filtering': 400 content_filter, innererror ResponsibleAIPolicyViolation",
         codes=("responsibleaipolicyviolation",),
         scope="prompt",
         meaning="Azure's filter refused the prompt; `error.categories` says for what.",

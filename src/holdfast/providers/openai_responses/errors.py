@@ -23,7 +23,7 @@ RULES: Final = (
     Rule(
         name="responses-picture",
         error=InvalidRequestError,
-        source="OpenAI Responses, `ResponseError.code`: invalid_image, image_parse_error, failed_to_download_image, ...",
+        source="OpenAI Responses, `ResponseError.code`: invalid_image, image_parse_error and others",
         codes=(
             "invalid_image",
             "invalid_image_format",

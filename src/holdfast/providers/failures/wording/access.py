@@ -228,7 +228,7 @@ RULES: Final = (
     Rule(
         name="model-not-there",
         error=ModelNotFoundError,
-        source="OpenAI 'model_not_found'; Azure 'DeploymentNotFound'; Anthropic, Google 404; Ollama; Volcengine; watsonx",
+        source="OpenAI 'model_not_found'; Azure 'DeploymentNotFound'; Anthropic, Google, Ollama 404; Volcengine",
         hints=(
             "not found",
             "does not exist",
@@ -359,7 +359,7 @@ RULES: Final = (
     Rule(
         name="not-allowed",
         error=PermissionDeniedError,
-        source="OpenAI 'unsupported_country_region_territory'; Google SERVICE_DISABLED; AWS AccessDeniedException; Azure 403",
+        source="OpenAI 'unsupported_country_region_territory'; Google SERVICE_DISABLED; AWS, Azure 403",
         hints=(
             "forbidden",
             "not allowed",

@@ -82,7 +82,7 @@ RULES: Final = (
     Rule(
         name="no-answer-in-time",
         error=ModelTimeoutError,
-        source="the SDKs' and HTTP libraries' timeout errors; Google DEADLINE_EXCEEDED; nginx, HAProxy, Cloudflare 504, 524",
+        source="the SDKs' and HTTP libraries' timeout errors; Google DEADLINE_EXCEEDED; gateways' 504, 524",
         hints=(
             "timeout",
             "time out",
@@ -173,7 +173,7 @@ RULES: Final = (
     Rule(
         name="answer-broke-off",
         error=StreamInterruptedError,
-        source="httpx RemoteProtocolError, aiohttp ClientPayloadError, urllib3 ProtocolError, undici 'terminated'; Codex",
+        source="httpx RemoteProtocolError, aiohttp ClientPayloadError, urllib3 ProtocolError; Codex",
         hints=(
             "terminated",
             "truncated",

@@ -21,7 +21,7 @@ RULES: Final = (
     Rule(
         name="prompt-refused",
         error=ContentFilterError,
-        source="Azure 'Content filtering'; OpenAI 'invalid_prompt'; DashScope 'DataInspectionFailed'; DeepSeek; Zhipu 1301",
+        source="Azure 'Content filtering'; OpenAI 'invalid_prompt'; DashScope 'DataInspectionFailed'; DeepSeek",
         codes=(
             "prompt_injection",
             "guardrailraisedexception",
@@ -157,7 +157,7 @@ RULES: Final = (
     Rule(
         name="content-refused",
         error=ContentFilterError,
-        source="OpenAI 'content_policy_violation'; Azure 'content_filter'; DashScope 'data_inspection_failed'; Groq; Cohere",
+        source="OpenAI 'content_policy_violation'; Azure 'content_filter'; DashScope 'data_inspection_failed'",
         codes=(
             "content_filter",
             "content_filter_error",

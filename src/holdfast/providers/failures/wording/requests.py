@@ -43,7 +43,7 @@ RULES: Final = (
     Rule(
         name="bad-parameter",
         error=InvalidRequestError,
-        source="OpenAI 'Error codes': unsupported and invalid values; FastAPI and pydantic validation; DashScope; MiniMax 2013",
+        source="OpenAI 'Error codes': unsupported and invalid values; FastAPI's validation; DashScope; MiniMax",
         hints=(
             "not valid",
             "invalid",

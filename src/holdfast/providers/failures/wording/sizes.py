@@ -119,7 +119,7 @@ RULES: Final = (
     Rule(
         name="too-many-or-too-large-files",
         error=RequestTooLargeError,
-        source="Anthropic 'Vision' (5 MB, 8000 and 2000 pixels, 100 images); OpenRouter, Bedrock, vLLM: images per prompt",
+        source="Anthropic 'Vision' (5 MB, 8000 and 2000 pixels, 100 images); OpenRouter, vLLM: images per prompt",
         codes=(
             "media_budget_exceeded",
             "image_content_too_large",
