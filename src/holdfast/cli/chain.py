@@ -1,0 +1,37 @@
+"""From options to a client."""
+
+from __future__ import annotations
+
+import os
+
+from msgspec import Struct
+
+from holdfast.model import Model
+from holdfast.recovery.screen import OnBreak
+from holdfast.request import Timeouts
+from holdfast.runtime.client import Client
+from holdfast.runtime.endpoint import Endpoint
+from holdfast.runtime.secret import Secret
+
+
+class Chain(Struct, frozen=True):
+    """The models of a command: the primary, the fallbacks, and an endpoint of the user's own."""
+
+    model: str
+    fallbacks: tuple[str, ...]
+    base_url: str | None
+    api_key_env: str
+    timeouts: Timeouts
+
+
+def build(chain: Chain, *, deadline: float, on_break: OnBreak) -> Client:
+    """The client for it; raises `ConfigurationError` or `AuthenticationError`."""
+    return Client(_primary(chain), *chain.fallbacks, timeouts=chain.timeouts, deadline=deadline, on_break=on_break)
+
+
+def _primary(chain: Chain) -> str | Model:
+    if chain.base_url is None:
+        return chain.model
+    # Only the named variable: a provider's key does not go to another address.
+    key = Secret(variable=chain.api_key_env) if os.environ.get(chain.api_key_env) else None
+    return Endpoint("custom", base_url=chain.base_url, api_key=key).model(chain.model)
