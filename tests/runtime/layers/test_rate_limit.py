@@ -189,6 +189,48 @@ async def test_the_queue_is_first_come_first_served(clock):
     assert order == ["0", "1", "2", "3", "4", "5"]
 
 
+async def test_a_small_request_does_not_overtake_a_large_one(clock):
+    order = []
+    inner = ScriptedModel(lambda request: order.append(request.prefix) or "x", then="last")
+    layer = rate_limit(tokens_per_minute=100, estimate=lambda request: float(request.prefix), max_wait=90, clock=clock)
+    model = layer(inner)
+    await asyncio.gather(*(ask(model, HELLO.replace(prefix=cost)) for cost in ("90", "80", "5", "4")))
+    assert order == ["90", "80", "5", "4"]
+
+
+async def test_a_permission_that_was_not_used_is_given_back(clock):
+    pacers = []
+
+    def learned():
+        pacers.append(Pacer())
+        pacers[0].reject(0)
+        return pacers[0]
+
+    inner = ScriptedModel("x", then="last")
+    model = rate_limit(clock=clock, pacer=learned)(inner)
+    first, second = (asyncio.create_task(ask(model)) for _ in range(2))
+    await asyncio.sleep(0)
+    starts = pacers[0].ready_at(0)
+    clock.call_at(starts, first.cancel)  # after the queue's own timer, before the call has woken
+    await asyncio.wait((first, second))
+    assert first.cancelled()
+    assert clock.now() == pytest.approx(starts)
+    assert len(inner.requests) == 1
+
+
+async def test_however_often_the_queue_is_reckoned_anew_it_has_one_timer(clock):
+    clock.autojump = False
+    inner = ScriptedModel(lambda _: [Pause(1), RateLimitError("slow", retry_after=2)], then="last", clock=clock)
+    model = rate_limit(20, clock=clock, max_wait=math.inf, pacer=free)(inner)
+    calls = [asyncio.create_task(ask(model)) for _ in range(30)]
+    await clock.advance(1)
+    assert clock.pending == 1
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert clock.pending == 0
+
+
 async def test_who_leaves_the_queue_makes_it_shorter(clock):
     inner = ScriptedModel("x", then="last")
     model = rate_limit(1, clock=clock, max_wait=math.inf)(inner)
