@@ -128,7 +128,10 @@ def _in_calls(messages: Sequence[Message], at: int, rules: HistoryRules) -> Iter
             yield f"answers {answered}, but the calls before it are {calls}"
         elif rules.ordered_results and calls != answered:
             yield "answers in another order than that of the calls"
+        names = {call.id: call.name for call in before.tool_calls} if isinstance(before, AssistantMessage) else {}
         for result in message.content:
+            if result.name not in (None, names.get(result.call_id, result.name)):
+                yield f"answers {names[result.call_id]!r} under the name {result.name!r}"
             yield from _in_result(result.content, rules)
     elif isinstance(message, AssistantMessage) and message.tool_calls:
         yield from _in_ids(messages, at, rules)

@@ -53,22 +53,34 @@ def _has_calls(message: Message) -> bool:
 def _paired(messages: Sequence[Message], rules: HistoryRules) -> bool:
     seen: set[str] = set()
     pattern = re.compile(rules.tool_id) if rules.tool_id else None
-    waiting: list[str] = []
+    waiting: dict[str, str] = {}
     for message in messages:
         if isinstance(message, ToolMessage):
-            answered = [result.call_id for result in message.content]
-            if not waiting or (answered != waiting and (rules.ordered_results or sorted(answered) != sorted(waiting))):
+            if not waiting or not _answers(message, waiting, rules):
                 return False
-            waiting = []
+            waiting = {}
         elif waiting:
             return False
         elif _has_calls(message):
-            waiting = [call.id for call in message.tool_calls]  # type: ignore[union-attr]  # only those have calls
-            for call_id in waiting:
-                if not call_id or call_id in seen or (pattern and not pattern.fullmatch(call_id)):
-                    return False
-                seen.add(call_id)
+            calls = message.tool_calls  # type: ignore[union-attr]  # only an assistant's message has calls
+            waiting = {call.id: call.name for call in calls}
+            if len(waiting) != len(calls) or not seen.isdisjoint(waiting):
+                return False
+            if not all(waiting) or (pattern and not all(map(pattern.fullmatch, waiting))):
+                return False
+            seen.update(waiting)
     return not waiting or rules.pending_calls
+
+
+def _answers(message: ToolMessage, waiting: dict[str, str], rules: HistoryRules) -> bool:
+    """Whether these are the results of exactly the calls that wait for one."""
+    results = message.content
+    if len(results) != len(waiting) or any(
+        result.call_id not in waiting or result.name not in (None, waiting[result.call_id]) for result in results
+    ):
+        return False
+    answered = [result.call_id for result in results]
+    return answered == list(waiting) or (not rules.ordered_results and len(set(answered)) == len(answered))
 
 
 def new_id(call_id: str, count: int, length: int) -> str:
@@ -115,14 +127,17 @@ class _Pairing:
                     self._place(at, result, nearest.get(result.call_id))
 
     def _place(self, at: int, result: ToolResult, where: int | None) -> None:
-        if where is not None:
-            answers = self._results.setdefault(where, {})
-            for index, call in enumerate(self._messages[where].tool_calls):  # type: ignore[union-attr]  # as above
-                if call.id == result.call_id and index not in answers:
-                    answers[index] = result
-                    self._note_move(at, where)
-                    return
-        self._orphans.setdefault(at, []).append(result)
+        if where is None:
+            self._orphans.setdefault(at, []).append(result)
+            return
+        answers = self._results.setdefault(where, {})
+        calls = self._messages[where].tool_calls  # type: ignore[union-attr]  # only an assistant's message is a place
+        open_ = [at for at, call in enumerate(calls) if call.id == result.call_id and at not in answers]
+        if not open_:
+            self._orphans.setdefault(at, []).append(result)
+            return
+        answers[next((at for at in open_ if calls[at].name == result.name), open_[0])] = result
+        self._note_move(at, where)
 
     def _note_move(self, at: int, where: int) -> None:
         if not all(isinstance(message, ToolMessage) for message in self._messages[where + 1 : at]):
@@ -153,8 +168,16 @@ class _Pairing:
         if self._rules.ordered_results and order != sorted(order):
             self._notes.append("Tool results were put into the order of their calls.")
             order.sort()
-        results = tuple(_to(answers[index], ids[index]) for index in order)
+        results = tuple(self._to(calls[index], ids[index], answers[index]) for index in order)
         return [_with_ids(message, ids), ToolMessage(results)]
+
+    def _to(self, call: ToolCall, call_id: str, result: ToolResult) -> ToolResult:
+        """The result of the call, under its id and, where it has one, its name."""
+        name = result.name if result.name is None else call.name
+        if result.name != name:
+            self._notes.append("A tool result was given the name of its call.")
+        unchanged = result.call_id == call_id and result.name == name
+        return result if unchanged else replace(result, call_id=call_id, name=name)
 
     def _id(self, call_id: str) -> str:
         count = self._times[call_id]
@@ -177,10 +200,6 @@ def _with_ids(message: AssistantMessage, ids: list[str]) -> AssistantMessage:
     left = iter(ids)
     parts = tuple(replace(part, id=next(left)) if isinstance(part, ToolCall) else part for part in message.parts)
     return replace(message, content=parts)
-
-
-def _to(result: ToolResult, call_id: str) -> ToolResult:
-    return result if result.call_id == call_id else replace(result, call_id=call_id)
 
 
 def _tell_result(result: ToolResult, rules: HistoryRules, notes: list[str]) -> tuple[Message, ...]:

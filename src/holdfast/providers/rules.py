@@ -18,10 +18,12 @@ Kind: TypeAlias = Literal[
     "document_file",
     "audio",
     "audio_url",
+    "audio_id",
 ]
-"""A part that is no text, by where its content is: bytes (no suffix), plain text, a URL, a provider's file id."""
+"""A part that is no text, by where its content is: bytes (no suffix), plain text, a URL, a provider's id."""
 
-ALL_KINDS: Final[frozenset[Kind]] = frozenset(get_args(Kind))
+ALL_KINDS: Final[frozenset[Kind]] = frozenset(get_args(Kind)) - {"audio_id"}
+"""Every kind that anybody may be sent; the id of a sound means something only where the sound was made."""
 
 
 class HistoryRules(Struct, frozen=True, kw_only=True):
@@ -83,4 +85,4 @@ def kind_of(part: Image | Document | Audio) -> Kind:
                 return "document_text"
             return "document_url" if part.url is not None else "document_file"
         case Audio():
-            return "audio" if part.data is not None or part.url is None else "audio_url"
+            return "audio" if part.data is not None else "audio_url" if part.url is not None else "audio_id"

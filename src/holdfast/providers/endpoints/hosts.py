@@ -119,8 +119,8 @@ HOSTS: Final = (
         think_tags=True,
         **PLAIN,
     ),
-    # "After the (optional) system message(s), user or tool message(s) should alternate with assistant message(s)", says
-    # the API; every chunk has the usage so far (docs, "Chat Completions").
+    # Users (or tools) and the assistant alternate, after the system messages (the API's own complaint); every chunk has
+    # the usage so far (docs, "Chat Completions").
     at(
         "perplexity",
         "https://api.perplexity.ai",

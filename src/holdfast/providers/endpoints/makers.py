@@ -56,7 +56,6 @@ MAKERS: Final = (
         env=("ANTHROPIC_BASE_URL",),
         prefill="assistant",
         prefill_models=PREFILLED_CLAUDES,
-        tool_id_pattern=r"[a-zA-Z0-9_-]{1,64}",
     ),
     at(
         "gemini",
@@ -92,7 +91,6 @@ MAKERS: Final = (
         codec="bedrock",
         prefill="assistant",
         prefill_models=PREFILLED_CLAUDES,
-        tool_id_pattern=r"[a-zA-Z0-9_-]{1,64}",
     ),
     # Amazon Bedrock user guide, "Responses API" and "Chat Completions API".
     at(
