@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import aclosing
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -220,8 +221,11 @@ async def test_a_permission_that_was_not_used_is_given_back(clock):
 
 async def test_however_often_the_queue_is_reckoned_anew_it_has_one_timer(clock):
     clock.autojump = False
-    inner = ScriptedModel(lambda _: [Pause(1), RateLimitError("slow", retry_after=2)], then="last", clock=clock)
-    model = rate_limit(20, clock=clock, max_wait=math.inf, pacer=free)(inner)
+    waits = count(2)
+    slow = ScriptedModel(
+        lambda _: [Pause(1), RateLimitError("slow", retry_after=next(waits))], then="last", clock=clock
+    )
+    model = rate_limit(20, clock=clock, max_wait=math.inf, pacer=free)(slow)
     calls = [asyncio.create_task(ask(model)) for _ in range(30)]
     await clock.advance(1)
     assert clock.pending == 1
