@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from itertools import dropwhile
 from operator import is_
 from typing import Any
 
@@ -99,6 +100,7 @@ class MessageWriter:
         thinking = tuple(part for part in parts if isinstance(part, Thinking))
         marks = () if self._dialect.cache_points == "none" else (CachePoint,)
         words = tuple(part for part in parts if isinstance(part, (Text, Opaque, *marks)))
+        words = tuple(dropwhile(_is_mark, words))  # with nothing before it to mark
         written: dict[str, Any] = {
             "role": "assistant",
             "content": self._content(_plain(words)),
@@ -205,6 +207,10 @@ class MessageWriter:
         if part.data is None and not self._dialect.file_urls:
             return self._in_words("document", part.name or part.url)
         return {"type": "file", "file": {"filename": part.name or _file_name(part), "file_data": _url(part)}}
+
+
+def _is_mark(part: Any) -> bool:
+    return isinstance(part, CachePoint)
 
 
 def _plain(words: tuple[Any, ...]) -> Any:

@@ -255,14 +255,6 @@ def _document(url: str, name: str | None) -> Document:
 def _assistant(given: dict[str, Any], name: str | None) -> AssistantMessage:
     content = given.get("content")
     parts: list[AssistantPart] = list(_thinking(given))
-    if (
-        isinstance(content, str)
-        and content
-        and not parts
-        and not given.get("tool_calls")
-        and not given.get("function_call")
-    ):
-        return AssistantMessage(content, name)
     for item in content if isinstance(content, list) else [content] if content else []:
         parts += [] if isinstance(item, dict) and item.get("type") == "thinking" else list(_parts(item))
     if given.get("refusal"):
@@ -273,7 +265,8 @@ def _assistant(given: dict[str, Any], name: str | None) -> AssistantMessage:
     if isinstance(given.get("audio"), dict) and given["audio"].get("id"):
         parts.append(Audio(id=given["audio"]["id"]))
     parts += [image for item in given.get("images") or () if (image := read_image(item)) is not None]
-    return AssistantMessage(tuple(parts) if parts else "", name)
+    plain = not parts or (isinstance(content, str) and parts == [Text(content)])
+    return AssistantMessage((content or "") if plain else tuple(parts), name)
 
 
 def _thinking(given: dict[str, Any]) -> Iterator[Thinking]:

@@ -7,6 +7,7 @@ odd value in a side field never costs an answer.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -98,7 +99,7 @@ class Chunk(Struct):
     message: Any = None
 
 
-decode_chunk: Final = msgspec.json.Decoder(Chunk | None).decode
+decode_chunk: Final[Callable[[bytes], Chunk | None]] = msgspec.json.Decoder(Chunk | None).decode
 """A chunk from JSON; None for `null`."""
 
 
@@ -116,4 +117,5 @@ def decode_loosely(data: bytes) -> Chunk | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         value = json.loads(data)
         msgspec.json.encode(value)  # half a surrogate pair is no text, and fails here
-        return msgspec.convert(value, Chunk | None)
+        chunk: Chunk | None = msgspec.convert(value, Chunk | None)
+        return chunk
