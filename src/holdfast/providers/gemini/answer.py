@@ -47,7 +47,7 @@ class Answer:
         self._calls: set[str] = set()
         self._partial: PartialArguments | None = None
         self._usage: Usage | None = None
-        self._before = Usage()
+        self._before: Usage | None = None
         self._extra: dict[str, Any] = {}
         self.finish_reason: str | None = None
         self.token: str | None = None
@@ -82,10 +82,13 @@ class Answer:
         counts = chunk.usage_metadata
         if counts is None:
             return
-        usage = self._before + finish.usage(counts)
-        for name in ("traffic_type", "service_tier"):
-            if (value := getattr(counts, name)) is not None:
-                self._extra[name] = value
+        usage = finish.usage(counts)
+        if self._before is not None:
+            usage = self._before + usage
+        if counts.traffic_type is not None:
+            self._extra["traffic_type"] = counts.traffic_type
+        if counts.service_tier is not None:
+            self._extra["service_tier"] = counts.service_tier
         if usage != self._usage:
             self._usage = usage
             yield UsageUpdate(usage)
@@ -100,7 +103,8 @@ class Answer:
             yield TextDelta("", self._last_text, _logprobs(candidate.logprobs_result))
         self.finish_reason = candidate.finish_reason or self.finish_reason
         self.token = candidate.continuation_token or self.token
-        self._extra |= finish.said_of(candidate)
+        if said := finish.said_of(candidate):
+            self._extra |= said
 
     def _take_part(self, part: Part, raw: Callable[[], dict[str, Any]], *, goes_on: bool) -> Iterator[Event]:
         if part.text is not None:

@@ -63,15 +63,26 @@ def usage(counts: UsageMetadata) -> Usage:
 
 
 def _audio(details: Iterable[ModalityCount] | None) -> int:
-    return sum(detail.token_count or 0 for detail in details or () if detail.modality == "AUDIO")
+    count = 0
+    for detail in details or ():
+        if detail.modality == "AUDIO":
+            count += detail.token_count or 0
+    return count
 
 
 def said_of(candidate: Candidate) -> dict[str, Any]:
     """What a candidate says besides its content."""
+    if _says_nothing(candidate):
+        return {}
     said = {name: value for name in METADATA if (value := getattr(candidate, name)) is not None}
     if blocked := _blocked(candidate.safety_ratings):
         said["categories"] = blocked
     return said
+
+
+def _says_nothing(candidate: Candidate) -> bool:
+    """Whether this is a bit of a stream like most: words, and nothing besides."""
+    return candidate == Candidate(content=candidate.content, index=candidate.index)
 
 
 def said_of_prompt(feedback: PromptFeedback) -> dict[str, Any]:

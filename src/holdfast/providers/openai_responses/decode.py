@@ -62,7 +62,12 @@ class ResponsesDecoder:
             self._whole.append(data)
             return
         for message in self._sse.feed(data):
-            yield from self._take(message.data)
+            event = self._read(message.data)
+            if isinstance(event, wire.Piece) and self._answer.started:  # nearly every event of a stream
+                if (told := self._piece(event)) is not None:
+                    yield told
+            elif event is not None:
+                yield from self._tell(event)
 
     def close(self) -> Iterator[Event]:
         """The last events."""
@@ -76,28 +81,30 @@ class ResponsesDecoder:
     def _take_rest(self, data: bytes) -> Iterator[Event]:
         """An event without the empty line after it: whole only if it is the terminal one, of servers that stint."""
         try:
-            wire.read_event(data)
-        except msgspec.DecodeError as error:
+            event = self._read(data)
+        except InvalidResponseError as error:
             raise self._cut() from error
-        yield from self._take(data)
+        if event is not None:
+            yield from self._tell(event)
 
-    def _take(self, data: bytes) -> Iterator[Event]:
+    def _read(self, data: bytes) -> wire.StreamEvent | None:
+        """The event, unless it is unknown, was read before, or comes after the end."""
         if self._over or data == b"[DONE]" or not data:
-            return
+            return None
         try:
             event = wire.read_event(data)
         except msgspec.DecodeError as error:
             raise self._unreadable("An event of the stream", data, error) from error
-        if event is None:
-            return
-        number = event.sequence_number
-        if number is not None:
-            if self._skip is not None and number <= self._skip:
-                return
-            self._last = number
+        if event is None or event.sequence_number is None:
+            return event
+        if self._skip is not None and event.sequence_number <= self._skip:
+            return None
+        self._last = event.sequence_number
+        return event
+
+    def _tell(self, event: wire.StreamEvent) -> Iterator[Event]:
         if isinstance(event, wire.Piece):
-            if not self._answer.started:
-                yield from self._answer.start(wire.Body())
+            yield from self._answer.start(wire.Body())
             if (told := self._piece(event)) is not None:
                 yield told
         else:
