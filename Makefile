@@ -7,7 +7,8 @@ RUN := .venv/bin/
 UV := .tools/bin/uv
 
 demo: .venv/ready  ## 200 requests through a storm, with a calm fallback
-	$(RUN)holdfast run examples/storm.jsonl build/demo.jsonl --model sim/stormy --fallback sim/calm --first-event 2 --rest 0 --fresh
+	$(RUN)holdfast run examples/storm.jsonl build/demo.jsonl --model sim/stormy --fallback sim/calm \
+		--fallback-filtered --first-event 2 --rest 0 --fresh
 
 test: .venv/ready  ## all tests
 	$(RUN)pytest -n 2

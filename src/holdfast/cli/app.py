@@ -93,6 +93,9 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again for the lines that ended in an error.")
     ] = False,
+    fallback_filtered: Annotated[
+        bool, typer.Option("--fallback-filtered", help="Let the fallbacks see what another provider has refused.")
+    ] = False,
     rest: Annotated[
         float, typer.Option(help="Seconds that a failing model rests at first; 0: it is asked every time.", min=0)
     ] = 5.0,
@@ -118,7 +121,7 @@ def run(
         source, target, concurrency=concurrency, fresh=fresh, retry_failed=retry_failed, max_tokens=max_tokens
     )
     with complain():
-        client = build(chain, deadline=deadline, on_break="hold", rest=rest)
+        client = build(chain, deadline=deadline, on_break="hold", rest=rest, filtered=fallback_filtered)
         code = asyncio.run(run_batch(client, batch))
     raise typer.Exit(code)
 

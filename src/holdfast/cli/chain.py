@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from msgspec import Struct
 
+from holdfast.errors import ContentFilterError
 from holdfast.model import Model
+from holdfast.recovery.health import Health
+from holdfast.recovery.policies import DEFAULT_POLICIES, fallback
 from holdfast.recovery.screen import OnBreak
 from holdfast.request import Timeouts
 from holdfast.runtime.client import Client
@@ -24,9 +28,25 @@ class Chain(Struct, frozen=True):
     timeouts: Timeouts
 
 
-def build(chain: Chain, *, deadline: float, on_break: OnBreak) -> Client:
-    """The client for it; raises `ConfigurationError` or `AuthenticationError`."""
-    return Client(_primary(chain), *chain.fallbacks, timeouts=chain.timeouts, deadline=deadline, on_break=on_break)
+def build(
+    chain: Chain, *, deadline: float, on_break: OnBreak, rest: float | None = None, filtered: bool = False
+) -> Client:
+    """The client for it; raises `ConfigurationError` or `AuthenticationError`.
+
+    `rest`: seconds that a failing model rests at first; 0: it is asked every time. `filtered`: whether the fallbacks
+    get to see what another provider has refused.
+    """
+    # The commands tell of every failure themselves; the library's log would say it twice.
+    logging.getLogger("holdfast").addHandler(logging.NullHandler())
+    return Client(
+        _primary(chain),
+        *chain.fallbacks,
+        timeouts=chain.timeouts,
+        deadline=deadline,
+        on_break=on_break,
+        policies=(*DEFAULT_POLICIES, fallback(on=(ContentFilterError,))) if filtered else DEFAULT_POLICIES,
+        health=None if rest is None else Health(rest=rest, longest=60 * rest),
+    )
 
 
 def _primary(chain: Chain) -> str | Model:

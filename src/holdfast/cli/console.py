@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import IO, Final
 
 import typer
+from rich import box
 from rich.console import Console
+from rich.table import Table
 
 from holdfast.errors import AuthenticationError, ConfigurationError, InvalidRequestError
 
@@ -16,13 +18,23 @@ EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 
-OUT: Final = Console(soft_wrap=True, highlight=False)
-NOTES: Final = Console(stderr=True, soft_wrap=True, highlight=False)
+_PLAIN_WIDTH: Final = 500
+"""Columns where no terminal limits them: nothing is wrapped that a program may read."""
 
 
-def is_terminal() -> bool:
-    """Whether notes go to a person."""
-    return NOTES.is_terminal
+def _console(stream: IO[str], *, stderr: bool = False) -> Console:
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(stderr=stderr, soft_wrap=True, highlight=False, width=width)
+
+
+OUT: Final = _console(sys.stdout)
+NOTES: Final = _console(sys.stderr, stderr=True)
+
+
+def table(console: Console, *columns: str) -> Table:
+    """A table with these columns: with lines on a terminal, plain elsewhere."""
+    drawn = box.HEAVY_HEAD if console.is_terminal else None
+    return Table(*columns, header_style="bold", box=drawn, pad_edge=console.is_terminal)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from rich.table import Table
 
-from holdfast.cli.console import EXIT_FAILED, OUT
+from holdfast.cli.console import EXIT_FAILED, OUT, table
 from holdfast.errors import ConfigurationError, ModelError
 from holdfast.providers.classify import classify
 from holdfast.providers.failures.guide import explain
@@ -47,8 +47,8 @@ def _one(error: ModelError, *, as_json: bool) -> int:
     if as_json:
         OUT.print(msgspec.json.encode(told).decode(), markup=False)
         return 0 if error.certain else EXIT_FAILED
-    table = Table.grid(padding=(0, 2))
-    table.add_row("[b]What[/]", f"[red]{type(error).__name__}[/] ({error.kind})")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("[b]What[/]", f"[red]{type(error).__name__}[/] ({error.kind})")
     for name, value in (
         ("", told.what),
         ("Why", told.why),
@@ -58,8 +58,8 @@ def _one(error: ModelError, *, as_json: bool) -> int:
         ("Same again?", "yes" if told.retry_same else "no: the same request will not pass"),
     ):
         if value:
-            table.add_row(f"[b]{name}[/]", value)
-    OUT.print(table)
+            grid.add_row(f"[b]{name}[/]", value)
+    OUT.print(grid)
     return 0 if error.certain else EXIT_FAILED
 
 
@@ -80,10 +80,10 @@ def _summary(text: str, *, as_json: bool) -> int:
     if not rows:
         OUT.print("No failure of a model call was recognised.")
         return EXIT_FAILED
-    table = Table("kind", "provider", "count", "first seen", "last seen", "what to do", header_style="bold")
+    found = table(OUT, "kind", "provider", "count", "first seen", "last seen", "what to do")
     for row in rows:
-        table.add_row(*_cells(row))
-    OUT.print(table)
+        found.add_row(*_cells(row))
+    OUT.print(found)
     return 0
 
 

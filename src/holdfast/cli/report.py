@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from holdfast.cli.console import NOTES
+from holdfast.cli.console import NOTES, table
 
 _EVERY: Final = 5.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -104,12 +104,12 @@ class Report:
             NOTES.print("Run the same command again to go on.")
 
     def _table(self) -> Table:
-        table = Table("failure", "seen", "lines", "same model", "fallback", "not recovered", header_style="bold")
+        told = table(NOTES, "failure", "seen", "lines", "same model", "fallback", "not recovered")
         for kind, count in self._seen.most_common():
             ways = self._ways[kind]
             cells = [ways[way] for way in ("by the same model", "by a fallback", "not recovered")]
-            table.add_row(kind, str(count), str(ways.total()), *(str(cell or "") for cell in cells))
-        return table
+            told.add_row(kind, str(count), str(ways.total()), *(str(cell or "") for cell in cells))
+        return told
 
 
 def _kind(error: Any) -> str:
