@@ -223,11 +223,11 @@ async def test_however_often_the_queue_is_reckoned_anew_it_has_one_timer(clock):
     clock.autojump = False
     waits = count(2)
     slow = ScriptedModel(
-        lambda _: [Pause(1), RateLimitError("slow", retry_after=next(waits))], then="last", clock=clock
+        lambda _: [Pause(0.1), RateLimitError("slow", retry_after=next(waits))], then="last", clock=clock
     )
-    model = rate_limit(20, clock=clock, max_wait=math.inf, pacer=free)(slow)
+    model = rate_limit(clock=clock, max_wait=math.inf)(slow)
     calls = [asyncio.create_task(ask(model)) for _ in range(30)]
-    await clock.advance(1)
+    await clock.advance(0.2)
     assert clock.pending == 1
     for call in calls:
         call.cancel()
