@@ -91,6 +91,45 @@ async def test_a_wait_is_understood_on_every_wire_that_states_one(wire):
     assert caught.value.retry_after == 7
 
 
+RESUMABLE = [
+    ("openai_responses", REQUEST.replace(stream=True, extra={"background": True})),
+    ("gemini", REQUEST.replace(stream=True)),
+]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 25, -1])
+@pytest.mark.parametrize(("wire", "request_"), RESUMABLE, ids=[wire for wire, _ in RESUMABLE])
+async def test_a_broken_answer_can_be_taken_up_natively(wire, request_, count):
+    codec = codec_of(wire)
+    encoded = codec.encode(request_, "m")
+    async with Simulator(failing(f.EarlyEnd(after=count), resumable=True)) as sim:
+        base = urlsplit(sim.base_url(wire)).path
+        cut = await send(sim, encoded.body, base + encoded.url)
+        decoder = codec.decoder(request_, "m", cut.headers)
+        events = list(decoder.feed(cut.body))
+        if (checkpoint := decoder.checkpoint) is None:
+            assert count == 0
+            return
+        again = codec.resume(checkpoint, request_, "m")
+        sim.reception.scenario = failing(resumable=True)
+        rest = await send(sim, again.body, base + again.url, again.method)
+    decoder.reconnect()
+    events += [*decoder.feed(rest.body), *decoder.close()]
+    response = fold(events)
+    assert (response.text, response.finish_reason) == (ANSWER, "stop")
+
+
+async def test_a_background_answer_can_be_asked_for_as_a_whole():
+    wire, request = RESUMABLE[0]
+    codec = codec_of(wire)
+    async with Simulator(failing()) as sim:
+        whole = await call(sim, wire, request)
+        seen = await send(sim, b"", f"/v1/responses/{whole.id}", "GET")
+        lost = await send(sim, b"", "/v1/responses/nothing", "GET")
+    assert fold(decode_all(codec.decoder(REQUEST, "m", seen.headers), [seen.body])).text == ANSWER
+    assert lost.status == 404
+
+
 def scene_of(wire: str, request: Request) -> Scene:
     codec, service = codec_of(wire), make_service(wire)
     encoded = codec.encode(request, "m")

@@ -19,7 +19,6 @@ from msgspec import Struct
 
 from holdfast.events import Event, TextDelta, ThinkingDelta, ToolCallDelta
 from holdfast.messages import (
-    AssistantMessage,
     AssistantPart,
     Message,
     Part,
@@ -32,7 +31,7 @@ from holdfast.messages import (
 )
 from holdfast.request import NamedTool, OutputSchema, Request, Tool
 from holdfast.response import Response, unfold
-from holdfast.simulator.continuations import Style, continued, prefix_of
+from holdfast.simulator.continuations import Style, continued, unfinished
 from holdfast.simulator.instances import instance
 from holdfast.usage import Usage
 
@@ -56,13 +55,12 @@ class Manner(Struct, frozen=True, kw_only=True):
     """How a simulated model answers.
 
     - `think`: whether it thinks though nobody asked. `sentences`: how long it speaks; None: 3 to 6, by the prompt.
-    - `continuation`: what it does with a half-finished answer; None: what it is asked to, which is to go on from it
-      where it stands last, and to repeat its last words first where the instruction wants that.
+    - `continuation`: what it does with a half-finished answer.
     """
 
     think: bool = False
     sentences: int | None = None
-    continuation: Style | None = None
+    continuation: Style = "as_asked"
 
 
 def answer(
@@ -138,11 +136,8 @@ def _parts(request: Request, key: str, manner: Manner) -> tuple[AssistantPart, .
     if request.output == "json":
         return (Text(_json({"answer": _text(key, manner.sentences)})),)
     whole = _text(key, manner.sentences)
-    prefix = prefix_of(request.messages)
-    if prefix is None:
-        return (Text(whole),)
-    asked: Style = "native" if isinstance(request.messages[-1], AssistantMessage) else "anchored"
-    return (Text(continued(whole, prefix, manner.continuation or asked)),)
+    cut = unfinished(request.messages)
+    return (Text(whole if cut is None else continued(whole, cut, manner.continuation)),)
 
 
 def _calls(request: Request, key: str) -> tuple[ToolCall, ...]:
@@ -180,8 +175,8 @@ def _thinking(key: str, origin: str | None) -> Thinking:
 
 def _key(messages: Sequence[Message]) -> str:
     """What the answer depends on: the last user message, and the tool results that came since."""
-    asks_to_go_on = prefix_of(messages) is not None and isinstance(messages[-1], UserMessage)
-    said = messages[:-1] if asks_to_go_on else messages
+    cut = unfinished(messages)
+    said = messages[:-1] if cut is not None and cut.instructed else messages
     places = [place for place, message in enumerate(said) if isinstance(message, UserMessage)]
     if not places:
         return "\n".join(message.text for message in said)

@@ -6,10 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
+from msgspec import Struct
+
 from holdfast.messages import AssistantMessage, Message, UserMessage
 from holdfast.providers.continuation import anchor
 
 Style: TypeAlias = Literal[
+    "as_asked",  # exactly the rest after a prefill; after an instruction the last words again, then the rest
     "native",  # exactly the rest
     "anchored",  # the last words again, then the rest, as the instruction asks
     "verbatim_repeat",  # the last sentence again, then the rest
@@ -27,23 +30,32 @@ _APOLOGY: Final = "I am sorry for the interruption. Here is the rest of my answe
 _OTHER_WORDS: Final = {"The": "That", "holds": "grips", "crosses": "spans", "watches": "observes", "lifts": "raises"}
 
 
-def prefix_of(messages: Sequence[Message]) -> str | None:
+class Unfinished(Struct, frozen=True):
+    """A half-finished answer that a model is asked to go on from: by prefill, or by an instruction."""
+
+    prefix: str
+    instructed: bool = False
+
+
+def unfinished(messages: Sequence[Message]) -> Unfinished | None:
     """The half-finished answer that these messages ask to go on from; None when they ask for none.
 
     It stands last, or the user message behind it repeats its last words on a line of their own.
     """
     match tuple(messages[-2:]):
         case (*_, AssistantMessage(tool_calls=()) as last):
-            return last.text
-        case (AssistantMessage(tool_calls=()) as cut, UserMessage() as asks):
-            return cut.text if cut.text and anchor(cut.text) in asks.text.splitlines() else None
+            return Unfinished(last.text)
+        case (AssistantMessage(tool_calls=()) as cut, UserMessage() as asks) if cut.text:
+            return Unfinished(cut.text, instructed=True) if f"\n{anchor(cut.text)}\n" in asks.text else None
         case _:
             return None
 
 
-def continued(whole: str, prefix: str, style: Style) -> str:
-    """What a model says that has said `prefix` of the answer `whole` and is asked to go on."""
-    return _STYLES[style](whole, prefix)
+def continued(whole: str, cut: Unfinished, style: Style) -> str:
+    """What a model says that has said the prefix of the answer `whole` and is asked to go on."""
+    if style == "as_asked":
+        style = "anchored" if cut.instructed else "native"
+    return _STYLES[style](whole, cut.prefix)
 
 
 def rest_of(whole: str, prefix: str) -> str:
@@ -72,7 +84,7 @@ def _reworded(whole: str, _: str) -> str:
     return re.sub(r"\w+", lambda word: _OTHER_WORDS.get(word[0], word[0]), whole).replace("[", "Well: [", 1)
 
 
-_STYLES: Final[Mapping[Style, Callable[[str, str], str]]] = {
+_STYLES: Final[Mapping[str, Callable[[str, str], str]]] = {
     "native": rest_of,
     "anchored": _anchored,
     "verbatim_repeat": _repeated,

@@ -91,6 +91,7 @@ def _read_model(data: Mapping[str, Any], where: str) -> SimulatedModel:
         "pace": Seconds,
         "window": Window | None,
         "rate_limit": RateLimit | None,
+        "resumable": bool,
     }
     manner = {"think": bool, "sentences": Count | None, "continuation": Style}
     _only(data, {*read, *manner, "rules"}, where)

@@ -22,6 +22,7 @@ from holdfast.response import Response
 from holdfast.simulator.answers import answer, prompt_tokens
 from holdfast.simulator.bucket import RateLimiter, headers_of
 from holdfast.simulator.faults import AnyFault, Refuse, name_of
+from holdfast.simulator.kept import KeptAnswers, with_tokens
 from holdfast.simulator.reply import Act, Scene, Wait, drafted, written
 from holdfast.simulator.scenario import Occasion, Scenario, SimulatedModel
 from holdfast.simulator.staging import acts, error_of
@@ -69,6 +70,7 @@ class Reception:
         self._numbers: Counter[str] = Counter()
         self._attempts: OrderedDict[bytes, int] = OrderedDict()
         self._limiters: dict[str, RateLimiter] = {}
+        self._kept = KeptAnswers()
 
     def take(self, asked: Asked, *, now: float, wall: float) -> Iterator[Act]:
         """The acts of the reply; `now` in seconds that never go back, `wall` in seconds since 1970."""
@@ -78,7 +80,7 @@ class Reception:
         service = self._service(asked)
         if service is None:
             self.received.append(record)
-            return written(drafted(self._elsewhere(asked)))
+            return written(self._kept.find(asked) or drafted(self._elsewhere(asked)))
         try:
             served = service.read(asked.target, asked.headers, asked.body)
         except ModelError as error:
@@ -112,9 +114,20 @@ class Reception:
         scene, overflow = _fitted(model, replace(scene, pace=model.pace), occasion)
         if overflow is not None:
             return overflow.kind, written(drafted(service.error(overflow)))
+        scene = self._resumable(model, scene)
         headers, limited = self._limited(model, scene, *time)
         fault = limited or model.fault(occasion, self.scenario.seed)
         return None if fault is None else name_of(fault), _later(model.latency, acts(fault, scene, headers))
+
+    def _resumable(self, model: SimulatedModel, scene: Scene) -> Scene:
+        """The scene as it is shown where the wire can take up a broken answer again, and the client asks for that."""
+        match scene.service.name:
+            case "openai_responses" if scene.served.request.extra.get("background"):
+                return self._kept.keep(scene)
+            case "gemini" if model.resumable:
+                return with_tokens(scene)
+            case _:
+                return scene
 
     def _refusal(self, asked: Asked, model: SimulatedModel | None, scene: Scene) -> ModelError | None:
         """Why this request is not served at all: a wrong key, a model that nobody knows."""

@@ -92,6 +92,7 @@ class SimulatedModel(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     - `latency`: seconds before the headers; `pace`: seconds before each event of a stream.
     - `manner`: how it answers. `rules`: what goes wrong.
+    - `resumable`: whether Gemini's events bear continuation tokens.
     """
 
     latency: float = 0.0
@@ -99,6 +100,7 @@ class SimulatedModel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     manner: Manner = Manner()
     window: Window | None = None
     rate_limit: RateLimit | None = None
+    resumable: bool = False
     rules: tuple[Rule, ...] = ()
 
     def fault(self, occasion: Occasion, seed: int = 0) -> AnyFault | None:
