@@ -187,7 +187,7 @@ def test_a_user_describes_an_endpoint_of_his_own():
             base_url="http://10.0.0.7:8000/v1",
             auth=AuthSpec(scheme="header", env=("MY_KEY",), header="x-key"),
             headers={"x-team": "search"},
-            dialect=Dialect(provider="mine", images=False, options={"top_k": 4}),
+            dialect=Dialect(provider="mine", think_tags=True, images=False, options={"top_k": 4}),
         )
     }
 

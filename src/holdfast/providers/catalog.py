@@ -16,7 +16,7 @@ from holdfast.errors import ConfigurationError
 from holdfast.providers.codec import Codec, Dialect, Service
 from holdfast.providers.config import endpoints_from_config
 from holdfast.providers.endpoints import CATALOG
-from holdfast.providers.spec import AuthScheme, AuthSpec, CodecName, EndpointSpec, address
+from holdfast.providers.spec import AuthScheme, AuthSpec, CodecName, EndpointSpec, address, unlisted
 
 __all__ = [
     "CATALOG",
@@ -28,6 +28,7 @@ __all__ = [
     "endpoints_from_config",
     "make_codec",
     "make_service",
+    "unlisted",
 ]
 
 _CODECS: Final[Mapping[CodecName, tuple[str, str]]] = {

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from holdfast.errors import ConfigurationError
 from holdfast.providers.endpoints import CATALOG
-from holdfast.providers.spec import AuthSpec, EndpointSpec
+from holdfast.providers.spec import AuthSpec, EndpointSpec, unlisted
 
 _KEYS: Final = ("like", "codec", "base_url", "base_url_env", "variants", "auth", "headers", "dialect")
 _SECRETS: Final = frozenset({"api_key", "key", "token", "secret"})
@@ -43,8 +43,6 @@ def _endpoint(name: str, given: Mapping[str, Any]) -> EndpointSpec:
     dialect = _laid_over(base.dialect, given.get("dialect", {}), f"{name}.dialect")
     own = {key: value for key, value in given.items() if key not in ("like", "auth", "dialect")}
     spec: EndpointSpec = _laid_over(base, own, name)
-    if not dialect.provider:
-        dialect = replace(dialect, provider=name)
     return replace(spec, name=name, auth=_auth(name, base, given), dialect=dialect)
 
 
@@ -53,7 +51,7 @@ def _base(name: str, given: Mapping[str, Any]) -> EndpointSpec:
     if like is None:
         if not given.get("base_url"):
             raise ConfigurationError(f"{name}.base_url is missing: {name!r} is not in the catalog.")
-        return EndpointSpec(name=name, codec="openai_chat", auth=AuthSpec(required=False))
+        return unlisted(name)
     if like not in CATALOG:
         raise ConfigurationError(f"{name}.like: the catalog has no endpoint {like!r}.{_hint(str(like), CATALOG)}")
     base = CATALOG[like]

@@ -48,6 +48,16 @@ class EndpointSpec(Struct, frozen=True, omit_defaults=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
+def unlisted(name: str) -> EndpointSpec:
+    """An endpoint that the catalog does not know: the plain chat wire, a key if there is one, `<think>` tags read."""
+    return EndpointSpec(
+        name=name,
+        codec="openai_chat",
+        auth=AuthSpec(required=False),
+        dialect=Dialect(provider=name, think_tags=True),
+    )
+
+
 def address(spec: EndpointSpec, environ: Mapping[str, str]) -> str:
     """The endpoint's base URL in this environment, without a slash at its end; "" when it has none.
 

@@ -25,6 +25,7 @@ Piece: TypeAlias = tuple[Kind, str]
 
 _OPEN: Final = ("<think>", "<thinking>")
 _CLOSE: Final = ("</think>", "</thinking>")
+_LONGEST: Final = max(map(len, _CLOSE))
 _QUOTES: Final = frozenset("`'\"\u2018\u2019\u201c\u201d\u00ab\u00bb")
 _INSIDE: Final = re.compile(r"deepseek-r1|\bqwq|qwen3[^/]*-thinking", re.IGNORECASE)
 
@@ -74,30 +75,40 @@ class ThinkTags:
     def _scan(self, text: str, *, last: bool) -> list[Piece]:
         pieces: list[Piece] = []
         self._held = ""
-        at = 0
-        while True:
-            if self._lead and self._framed and at == 0:
-                text = text.lstrip()
-            at = text.find("<", at)
-            tag = None if at < 0 else self._tag(text, at, last=last)
-            if at < 0:
-                return self._rest(pieces, text, last=last)
+        text, blank = self._begin(text)
+        at = text.find("<")
+        while at >= 0:
+            tag = self._tag(text, at, leads=at <= blank, last=last)
             if tag is None:
-                at += 1
-            elif tag == "":
-                self._hold(pieces, text, at)
+                at = text.find("<", at + 1)
+                continue
+            before = "" if at <= blank else text[:at]  # white space before a tag frames it
+            if tag == "":
+                self._emit(pieces, before)
+                self._held = text[len(before) :]
                 return pieces
-            else:
-                text, at = self._turn(pieces, text, at, tag), 0
+            self._emit(pieces, before)
+            self._turn(tag)
+            text, blank = self._begin(text[at + len(tag) :])
+            at = text.find("<")
+        return self._rest(pieces, text, last=last)
 
-    def _tag(self, text: str, at: int, *, last: bool) -> str | None:
+    def _begin(self, text: str) -> tuple[str, int]:
+        """The text without white space that frames a tag, and how much of that at its beginning still may; -1: none."""
+        if not self._lead:
+            return text, -1
+        if self._framed:
+            text = text.lstrip()
+        return text, len(text) - len(text.lstrip())
+
+    def _tag(self, text: str, at: int, *, leads: bool, last: bool) -> str | None:
         """The tag at `at`; "" when more text must tell; None when there is none."""
         tags: tuple[str, ...] = _CLOSE if self._inside else _OPEN
-        if self._inside and self._lead and not text[:at].strip():
+        if self._inside and leads:
             tags = _OPEN + _CLOSE  # the opening tag came after all
         tag = next((tag for tag in tags if text.startswith(tag, at)), None)
         if tag is None:
-            rest = text[at : at + 12]
+            rest = text[at : at + _LONGEST]
             return "" if not last and any(tag.startswith(rest) for tag in tags) else None
         before = text[at - 1] if at else self._last
         if before not in _QUOTES:
@@ -107,21 +118,11 @@ class ThinkTags:
             return tag if last else ""
         return None if after in _QUOTES else tag
 
-    def _turn(self, pieces: list[Piece], text: str, at: int, tag: str) -> str:
-        """Take what stands before a tag, then the tag; what is left."""
-        if not (self._lead and not text[:at].strip()):
-            self._emit(pieces, text[:at])
+    def _turn(self, tag: str) -> None:
         self._inside = tag in _OPEN
         self._framed = self._inside or not self._spoken
         self._lead = True
         self._last = ""
-        return text[at + len(tag) :]
-
-    def _hold(self, pieces: list[Piece], text: str, at: int) -> None:
-        if self._lead and not text[:at].strip():
-            at = 0
-        self._emit(pieces, text[:at])
-        self._held = text[at:]
 
     def _rest(self, pieces: list[Piece], text: str, *, last: bool) -> list[Piece]:
         if self._lead and not last and not text.strip():
