@@ -1,9 +1,12 @@
 """Endpoints as data: where they are, how they are asked, which key they want, how they differ from the plain wire.
 
-CATALOG["groq"]                          an EndpointSpec (the table itself: `endpoints.py`)
-address(spec, os.environ)                its base URL, variables filled in
-endpoints_from_config(mapping)           a user's own endpoints, from TOML or a dict
-make_codec(spec.codec, spec.dialect)     its wire, imported when needed
+    CATALOG["groq"]                          an EndpointSpec
+    unlisted("mine")                         what is taken of an endpoint that is not in the table
+    address(spec, os.environ)                its base URL, variables filled in
+    endpoints_from_config(mapping)           a user's own endpoints, from TOML or a dict
+    make_codec(spec.codec, spec.dialect)     its wire, imported when needed
+
+The tables themselves are in `endpoints`.
 """
 
 from __future__ import annotations
