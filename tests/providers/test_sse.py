@@ -152,3 +152,9 @@ def test_a_long_event_in_small_pieces_takes_time_in_proportion_to_its_length() -
 def test_many_events_in_one_chunk_are_all_read() -> None:
     stream = b"".join(b"data: %s\n\n" % json.dumps({"n": n}).encode() for n in range(1000))
     assert [json.loads(event.data)["n"] for event in events_of(b": hi\n\n" + stream, [6])] == list(range(1000))
+
+
+def test_a_bare_json_line_can_be_seen_though_it_is_no_field() -> None:
+    decoder = SSEDecoder()
+    assert decoder.feed(b'data: a\n\n{"error": 1}\n\ndata: b\n\n') == [ServerSentEvent(b"a"), ServerSentEvent(b"b")]
+    assert decoder.stray == b'{"error": 1}'

@@ -16,6 +16,7 @@ EVENT_LIMIT: Final = 16 * 1024 * 1024
 """How many bytes one event may have, unless told otherwise."""
 
 _BOM: Final = b"\xef\xbb\xbf"
+_STRAY: Final = 8192
 _CR: Final = 13
 _LF: Final = 10
 
@@ -33,6 +34,9 @@ class SSEDecoder:
 
     Args:
         limit: bytes that one event may have; more raise `InvalidResponseError`.
+
+    Attributes:
+        stray: the beginning of the last line that is no field but JSON: some servers put an error bare in the stream.
     """
 
     __slots__ = (
@@ -46,6 +50,7 @@ class SSEDecoder:
         "_partial",
         "_pieces",
         "_size",
+        "stray",
     )
 
     def __init__(self, limit: int = EVENT_LIMIT) -> None:
@@ -58,6 +63,7 @@ class SSEDecoder:
         self._event = ""
         self._id: str | None = None
         self._after_cr = False  # whether a line feed would belong to the line end before it
+        self.stray = b""
         self._at_rest = False  # whether the next byte begins an event
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
@@ -141,7 +147,8 @@ class SSEDecoder:
             case b"id" if b"\0" not in value:
                 self._id = value.decode("utf-8", "replace")
             case _:  # a comment has the empty name; `retry` is for clients that connect again
-                pass
+                if line[:1] == b"{":
+                    self.stray = line[:_STRAY]
 
     def _dispatch(self, found: list[ServerSentEvent]) -> None:
         if self._data:

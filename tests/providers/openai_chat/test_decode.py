@@ -632,6 +632,8 @@ def test_what_says_nothing_changes_nothing(odd: list[bytes], line_end: bytes) ->
         b"\n  \n" + whole({"content": "a"}) + b"\n",
         b"\xef\xbb\xbf" + whole({"content": "a"}),
         json.dumps({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}).encode(),
+        json.dumps({"choices": [{"text": "a", "finish_reason": "stop"}]}).encode(),
+        stream({"choices": [{"index": 0, "text": "a", "finish_reason": None}]}, delta("stop")),
     ],
 )
 @pytest.mark.parametrize("kind", ["text/event-stream", "application/json", "text/plain", ""])
@@ -732,6 +734,10 @@ BROKEN: dict[str, tuple[bytes, type[ModelError]]] = {
     ),
     "an error in a choice": (
         stream({"choices": [{"index": 0, "delta": {}, "error": {"code": 429, "message": "Rate limit exceeded"}}]}),
+        RateLimitError,
+    ),
+    "a bare error object in the stream": (
+        event(delta(content="a")) + b'{"error": {"message": "Rate limit exceeded", "code": 429}}\n\n',
         RateLimitError,
     ),
     "an error after the reason": (

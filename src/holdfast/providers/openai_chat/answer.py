@@ -113,6 +113,8 @@ class Answer:
             delta = choice.delta or choice.message
             if delta is not None:
                 self._delta(delta, choice.logprobs, out)
+            elif choice.text:
+                self._say(choice.text, out)
             if choice.finish_reason and choice.finish_reason != "null":
                 self._raw = str(choice.finish_reason)
                 self._keep(chunk)

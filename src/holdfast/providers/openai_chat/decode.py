@@ -217,6 +217,9 @@ class ChatDecoder:
         if self._form == "over":
             return
         if not self._answer.ended:
+            stray = _json(self._sse.stray)
+            if _tells_error(stray):
+                raise self._error(stray)
             raise StreamInterruptedError("The stream ended without a finish reason.")
         self._answer.finish(out)
 

@@ -74,6 +74,8 @@ class Choice(Struct):
     content_filter_offsets: Any = None
     native_finish_reason: Any = None
     error: Any = None
+    text: Any = None
+    """Where the text is at servers that answer as to OpenAI's older completions."""
 
 
 class Chunk(Struct):
