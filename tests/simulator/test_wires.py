@@ -17,9 +17,9 @@ from holdfast.simulator import Simulator, expected_answer, vocabulary
 from holdfast.simulator import faults as f
 from holdfast.simulator.answers import Manner, answer
 from holdfast.simulator.faults import KINDS
-from holdfast.simulator.reply import HangUp, Reset, Scene
+from holdfast.simulator.reply import HangUp, Reset, Scene, answered
 from holdfast.simulator.server import WIRES
-from holdfast.simulator.staging import answered, stage
+from holdfast.simulator.staging import stage
 from raw_client import PROMPT, failing, send
 
 ANSWER = expected_answer(PROMPT)

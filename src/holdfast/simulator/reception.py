@@ -25,7 +25,8 @@ from holdfast.simulator.faults import AnyFault, Refuse, name_of
 from holdfast.simulator.kept import KeptAnswers, with_tokens
 from holdfast.simulator.reply import Act, Scene, Wait, drafted, written
 from holdfast.simulator.scenario import Occasion, Scenario, SimulatedModel
-from holdfast.simulator.staging import acts, error_of
+from holdfast.simulator.staging import acts
+from holdfast.simulator.staging.refusals import error_of
 from holdfast.simulator.wire import Asked
 
 _KEYS: Final = ("authorization", "api-key", "x-api-key", "x-goog-api-key")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Final, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from holdfast.events import Event
 from holdfast.providers.codec import HTTPReply, ServedRequest, Service
@@ -63,6 +65,9 @@ class Draft(Struct, frozen=True, kw_only=True):
     before: tuple[Pause, ...] = ()
     framing: Literal["chunked", "length", "close"] = "length"
 
+
+Stage: TypeAlias = Callable[[Any, Scene], Draft]
+"""How a fault of one class is staged."""
 
 SLICE: Final = 32  # bytes of a whole body that count as one piece
 _ENDS: Final = (Reset, HangUp)
@@ -141,3 +146,18 @@ def parted(draft: Draft, after: int, bytes_: int | None = None) -> tuple[tuple[A
     position = max(count + after, 0) if after < 0 else min(after, count)
     at = places[position] if position < count else len(body)
     return body[:at], body[at:]
+
+
+def with_null(draft: Draft, path: tuple[str | int, ...]) -> Draft:
+    """A JSON reply with null at one place."""
+    *steps, last = path
+    body = inner = msgspec.json.decode(joined(draft))
+    for step in steps:
+        inner = inner[step]
+    inner[last] = None
+    return replace(draft, body=(msgspec.json.encode(body),))
+
+
+def changed(draft: Draft, change: Callable[[bytes], bytes]) -> Draft:
+    """A reply with this done to each piece of its body."""
+    return replace(draft, body=tuple(change(piece) if isinstance(piece, bytes) else piece for piece in draft.body))
