@@ -7,6 +7,7 @@ belongs to and to no other.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from contextlib import suppress
 from functools import lru_cache
@@ -89,6 +90,7 @@ class AiohttpTransport:
         self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
 
     async def send(self, request: HTTPRequest) -> HTTPResponse:
         """Send `request` and wait for the head of the response; see `Transport.send`."""
@@ -115,6 +117,9 @@ class AiohttpTransport:
 
     def _open_session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
+        if self._session is not None and self._process != os.getpid():
+            _of_the_parent.append(self._session)
+            self._session, self._process = None, os.getpid()
         if self._session is None or self._session.closed or self._loop is not loop:
             self._session, self._loop = self._new_session(), loop
         return self._session
@@ -136,6 +141,10 @@ class AiohttpTransport:
             max_field_size=2**15,
             read_bufsize=_CHUNK,
         )
+
+
+_of_the_parent: list[Any] = []
+"""After a fork: the parent's sessions. Closing one, or collecting it, closes the parent's connections."""
 
 
 class _AiohttpResponse:
