@@ -67,6 +67,7 @@ def test_a_schema_is_closed_where_that_keeps_its_meaning(schema, strict):
         obj({"a": {"oneOf": [{"type": "string"}, {"type": "integer"}]}}),
         obj({"a": {"not": {"type": "string"}}}),
         obj({"a": {"type": "string", "minLength": 3}}),
+        obj({"a": {"type": "string", "format": "uri"}}),
         obj({"a": {"type": "object", "patternProperties": {}}}),
         obj({"a": True}),
         {"type": "array", "items": {"type": "string"}},

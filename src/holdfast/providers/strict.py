@@ -11,6 +11,9 @@ _KEEP: Final = frozenset(
         "exclusiveMaximum", "exclusiveMinimum", "minItems", "maxItems",
     }
 )  # fmt: skip
+_FORMATS: Final = frozenset(
+    {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
+)  # the same page
 _NOTES: Final = frozenset({"default", "examples", "$schema", "$id", "$comment", "deprecated", "readOnly", "writeOnly"})
 
 
@@ -38,6 +41,8 @@ def _strict(schema: Any) -> dict[str, Any]:
         return _reference(schema)
     out: dict[str, Any] = {}
     for key, value in schema.items():
+        if key == "format" and value not in _FORMATS:
+            raise _UnfitError
         if key in _KEEP:
             out[key] = value
         elif key in ("$defs", "definitions"):
