@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx2
+import openai
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -112,6 +114,26 @@ def test_every_event_that_is_written_is_one_of_the_sdks() -> None:
     assert [event.sequence_number for event in events] == list(range(len(events)))
     assert events[-1].type == "response.completed"
     assert events[-1].response.output_text == "Hi"
+
+
+def test_the_sdks_own_stream_puts_the_response_together() -> None:
+    parts = (
+        Thinking("hm", "rs_1", None, "secret", ORIGIN),
+        Thinking("raw", "rs_2", "reasoning_text", None, ORIGIN),
+        Text("Hello"),
+        ToolCall("c", "f", '{"a":1}'),
+    )
+    response = Response(parts=parts, finish_reason="tool_calls", usage=Usage(3, 2), id="resp_1", model="gpt-5")
+    reply = httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=written(response))
+    transport = httpx2.MockTransport(lambda _: reply)
+    with (
+        openai.OpenAI(api_key="k", base_url="http://x", http_client=httpx2.Client(transport=transport)) as client,
+        client.responses.stream(model="gpt-5", input="hi") as stream,
+    ):
+        theirs = stream.get_final_response()
+    assert theirs.output_text == "Hello"
+    assert [item.type for item in theirs.output] == ["reasoning", "reasoning", "message", "function_call"]
+    assert theirs.output[3].arguments == '{"a":1}'
 
 
 words = st.text(min_size=1, max_size=8)

@@ -197,7 +197,11 @@ def _reasoning(pieces: list[Thinking]) -> dict[str, Any]:
         for piece in pieces
         if piece.signature != RAW_REASONING and piece.text
     ]
-    raw = [{"type": RAW_REASONING, "text": piece.text} for piece in pieces if piece.signature == RAW_REASONING]
+    raw = [
+        {"type": RAW_REASONING, "text": piece.text}
+        for piece in pieces
+        if piece.signature == RAW_REASONING and piece.text
+    ]
     item: dict[str, Any] = {"type": "reasoning", "summary": summary}
     if pieces[0].id is not None:
         item["id"] = pieces[0].id

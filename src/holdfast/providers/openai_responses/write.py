@@ -36,6 +36,14 @@ from holdfast.providers.openai_responses.output import (
     refusal_item,
     short_name,
 )
+from holdfast.providers.openai_responses.pieces import (
+    Told,
+    pieces_done,
+    reasoning_begins,
+    refusal_begins,
+    summary_begins,
+    text_begins,
+)
 from holdfast.providers.openai_responses.refuse import error_object
 from holdfast.providers.openai_responses.wire import CUSTOM_CALL, ORIGIN, RAW_REASONING
 from holdfast.providers.sse import encode_event
@@ -115,6 +123,10 @@ class ResponsesWriter:
         """The API ends its streams without a mark of their own."""
         return b""
 
+    def _tell(self, told: Told) -> bytes:
+        kind, fields = told
+        return self._say(kind, **fields)
+
     def _say(self, kind: str, **fields: Any) -> bytes:
         data = msgspec.json.encode({"type": kind, "sequence_number": self._sequence, **fields})
         self._sequence += 1
@@ -131,7 +143,8 @@ class ResponsesWriter:
             last.parts.append(number)
             self._of[number] = last
             return b""
-        data = output_items([part], f"{self._name}_{number}")[0]
+        name = f"{self._name}_{number}"
+        data = output_items([owned(part, name)], name)[0]
         item = self._of[number] = _Item(len(self._items), data.get("id") or "", key, [number])
         self._items.append(item)
         begun = {name: value for name, value in data.items() if name not in ("encrypted_content", "result")}
@@ -152,8 +165,11 @@ class ResponsesWriter:
         if event.part not in self._of:
             part = Text("", (), event.id, event.signature, event.origin)
             said = self._item(event.part, (Text, event.id or event.part), part)
+        begins = event.part not in self._places
         item, place = self._of[event.part], self._place(event.part, raw=False)
         where = {"item_id": item.id, "output_index": item.index, "content_index": place}
+        if begins:
+            said += self._tell(text_begins(where))
         if event.text or event.logprobs:
             logprobs = list(event.logprobs or ())
             said += self._say("response.output_text.delta", **where, delta=event.text, logprobs=logprobs)
@@ -171,11 +187,13 @@ class ResponsesWriter:
             said = self._item(event.part, (Thinking, event.id or event.part), part)
         if not event.text:
             return said
+        begins = event.part not in self._places
         item, place = self._of[event.part], self._place(event.part, raw=raw)
-        where: dict[str, Any] = {"item_id": item.id, "output_index": item.index, "delta": event.text}
-        if raw:
-            return said + self._say("response.reasoning_text.delta", **where, content_index=place)
-        return said + self._say("response.reasoning_summary_text.delta", **where, summary_index=place)
+        where = {"item_id": item.id, "output_index": item.index, "content_index" if raw else "summary_index": place}
+        if begins:
+            said += self._tell(reasoning_begins(where) if raw else summary_begins(where))
+        kind = "response.reasoning_text.delta" if raw else "response.reasoning_summary_text.delta"
+        return said + self._say(kind, **where, delta=event.text)
 
     def _arguments(self, event: ToolCallDelta) -> bytes:
         item = self._of[event.part]
@@ -207,7 +225,7 @@ class ResponsesWriter:
             name = f"{self._name}_{item.parts[0]}"
             data = output_items([owned(parts[number], name) for number in item.parts], name)[0]
             output.append(data)
-            said += self._say("response.output_item.done", output_index=item.index, item=data)
+            said += self._done(item.index, data)
         if refusal := response.extra.get("refusal"):
             output.append(refusal_item(refusal, self._name))
             said += self._refusal(len(output) - 1, output[-1])
@@ -218,6 +236,11 @@ class ResponsesWriter:
         where = {"item_id": item["id"], "output_index": index, "content_index": 0}
         return (
             self._say("response.output_item.added", output_index=index, item={**item, "content": []})
+            + self._tell(refusal_begins(where))
             + self._say("response.refusal.delta", **where, delta=item["content"][0]["refusal"])
-            + self._say("response.output_item.done", output_index=index, item=item)
+            + self._done(index, item)
         )
+
+    def _done(self, index: int, item: dict[str, Any]) -> bytes:
+        said = b"".join(map(self._tell, pieces_done(index, item)))
+        return said + self._say("response.output_item.done", output_index=index, item=item)
