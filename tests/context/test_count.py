@@ -203,6 +203,13 @@ def test_a_prompt_that_was_cut_without_a_word_is_noticed_and_teaches_nothing():
     assert counter.count(second, model).tokens > 6000
 
 
+def test_a_list_of_messages_that_grows_in_place_is_followed():
+    counter, messages = Counter(), [UserMessage("a")]
+    before = counter.count(Request(messages=messages), "openai/gpt-4o").tokens
+    messages.append(AssistantMessage("b"))
+    assert counter.count(Request(messages=messages), "openai/gpt-4o").tokens == before + 5
+
+
 def test_equal_messages_of_another_list_are_the_same_conversation():
     counter, model = Counter(), "x/y"
     request = Request(messages=(UserMessage("a"), AssistantMessage("b")))

@@ -188,6 +188,14 @@ def test_terminate_alone_refuses_at_once():
     assert caught.value.limit.requested_tokens == ledger.total
 
 
+def test_a_conversation_may_end_at_a_threshold_instead_of_being_cut():
+    ledger = Ledger(agent(3), family=OPENAI)
+    limit, end = 2 * ledger.total, [terminate(at="act")]
+    assert fit(ledger, WHOLE, limit, act=ledger.total, strategies=end) is WHOLE
+    with pytest.raises(ContextOverflowError):
+        fit(ledger, WHOLE, limit, act=ledger.total - 1, strategies=end)
+
+
 def test_thinking_goes_whole_or_stays_whole():
     seal = Thinking("hm " * 50, signature="s", origin="anthropic")
     kept = Thinking("", id="rs_1", data="x" * 400, origin="openai_responses")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from holdfast.context.estimate import Anchor
-from holdfast.context.families import Family, family_of
+from holdfast.context.families import ANY, Family, family_of
 from holdfast.context.lean import LEAN, Form
 from holdfast.context.ledger import Ledger
 from holdfast.context.measure import replayed_tokens
@@ -42,6 +42,11 @@ class Books:
         for index in range(len(ledger), len(self.messages)):
             ledger.append(self.messages[index])
         return ledger
+
+    def any_ledger(self) -> Ledger:
+        """The books in the family that asked first, where no tokens are wanted but what is where."""
+        family = next(iter(self._ledgers.values())).family if self._ledgers else ANY
+        return self.ledger(family)
 
     def anchored(self, model: str, anchor: Anchor, usage: Usage) -> None:
         """Take the true size of what was sent to `model`; the next message is the answer that `usage` came with."""
@@ -87,8 +92,9 @@ class Recent(Generic[G]):
         self._size = size
         self._seen: OrderedDict[int, tuple[tuple[Message, ...], G]] = OrderedDict()
 
-    def find(self, messages: tuple[Message, ...]) -> G:
+    def find(self, messages: Sequence[Message]) -> G:
         """The conversation that `messages` go on from, with the new ones entered; a new one if there is none."""
+        messages = tuple(messages)
         key = next((key for key, (known, _) in reversed(self._seen.items()) if _goes_on(known, messages)), None)
         known, found = ((), self._make()) if key is None else self._seen.pop(key)
         found.extend(messages[len(known) :])

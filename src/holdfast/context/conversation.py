@@ -142,7 +142,7 @@ class Conversation:
     @property
     def sent(self) -> tuple[Message, ...]:
         """The messages that are sent now."""
-        return render(self.ledger(), self.view)
+        return render(self._books.any_ledger(), self.view)
 
     def used(self, request: Request = _NO_REQUEST, model: str = "") -> int:
         """Tokens of `request` with what is sent now: as the last usage says, and what came after it as counted."""

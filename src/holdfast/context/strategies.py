@@ -125,11 +125,15 @@ def shorten(what: Literal["results", "all"] = "results", floor: int = 256) -> St
     return strategy
 
 
-def terminate() -> Strategy:
-    """Raise `ContextOverflowError`, with what each part takes, if the draft is still over the limit."""
+def terminate(at: Literal["limit", "act"] = "limit") -> Strategy:
+    """Raise `ContextOverflowError`, with what each part takes, if the draft is still over the limit.
+
+    `at="act"` raises where the thresholds say that something has to be done; as the only strategy it ends conversations
+    at a threshold instead of cutting them.
+    """
 
     def strategy(draft: Draft) -> Draft:
-        if draft.tokens <= draft.limit:
+        if draft.tokens <= (draft.limit if at == "limit" else draft.act):
             return draft
         parts = ", ".join(f"{name} {tokens}" for name, tokens in _parts(draft).items() if tokens)
         message = f"{draft.tokens} tokens do not fit into {draft.limit}, and nothing more may be cut: {parts}."
