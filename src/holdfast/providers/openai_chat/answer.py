@@ -22,7 +22,8 @@ from holdfast.providers.openai_chat.content import (
     text_of,
 )
 from holdfast.providers.openai_chat.errors import stream_error
-from holdfast.providers.openai_chat.finish import filtered_categories, finish_reason
+from holdfast.providers.openai_chat.extras import Extras
+from holdfast.providers.openai_chat.finish import finish_reason
 from holdfast.providers.openai_chat.names import Names
 from holdfast.providers.openai_chat.usage import read_usage
 from holdfast.providers.openai_chat.wire import ORIGIN, Call, Choice, Chunk, Delta
@@ -32,17 +33,6 @@ from holdfast.usage import Usage
 THINKING: Final = 0
 TEXT: Final = 1
 _MEDIA: Final = 10_000
-
-_KEPT: Final = (
-    "prompt_filter_results",
-    "system_fingerprint",
-    "service_tier",
-    "provider",
-    "citations",
-    "search_results",
-    "related_questions",
-    "moderation",
-)
 
 
 class Answer:
@@ -82,8 +72,7 @@ class Answer:
         self._refusal: list[str] = []
         self._raw: str | None = None
         self._usage: Usage | None = None
-        self._extra: dict[str, Any] = {}
-        self._filters: dict[str, Any] = {}
+        self._extra = Extras()
 
     @property
     def started(self) -> bool:
@@ -117,9 +106,9 @@ class Answer:
                 self._say(choice.text, out)
             if choice.finish_reason and choice.finish_reason != "null":
                 self._raw = str(choice.finish_reason)
-                self._keep(chunk)
+                self._extra.keep(chunk)
             if choice.content_filter_results or choice.content_filter_offsets or choice.native_finish_reason:
-                self._annotations(choice)
+                self._extra.annotate(choice)
             if choice.usage is not None:  # Moonshot states it there
                 self._count(choice.usage, out)
         if chunk.usage is not None:
@@ -133,10 +122,11 @@ class Answer:
         Raises:
             ContentFilterError, InvalidResponseError: a call is not whole.
         """
-        reason = finish_reason(self._raw, calls=bool(self._calls), refused=bool(self._refusal))
+        refusal = "".join(self._refusal)
+        reason = finish_reason(self._raw, calls=bool(self._calls), refused=bool(refusal))
         if not self._started:
             self._begin_at_last(out)
-            reason = "content_filter" if self._extra.get("block_reason") else reason
+            reason = "content_filter"
         if self._tags is not None:
             self._pieces(self._tags.close(), None, out)
         if self._details:
@@ -146,7 +136,7 @@ class Answer:
             self._calls.close(reason, out)
         if self._audio is not None and (sound := self._audio.part(self._audio_type)) is not None:
             out.append(PartAdded(self._media, sound))
-        out.append(Finish(reason, self._raw, self._usage, extra=self._told()))
+        out.append(Finish(reason, self._raw, self._usage, extra=self._extra.told(refusal)))
 
     def _failed(self, choice: Choice) -> ModelError:
         start = self._start
@@ -156,7 +146,7 @@ class Answer:
         self._started = True
         self._index = choice.index
         self._id = str(chunk.id or "")
-        self._keep(chunk)
+        self._extra.keep(chunk)
         start = self._start
         out.append(
             ResponseStart(
@@ -170,11 +160,8 @@ class Answer:
 
     def _begin_at_last(self, out: list[Event]) -> None:
         """An answer without a choice: only a prompt that Azure's filter stopped may look like that."""
-        categories = filtered_categories(self._extra.get("prompt_filter_results"))
-        if not categories:
+        if not self._extra.blocked_prompt():
             raise InvalidResponseError("The response holds no choice.")
-        self._extra["categories"] = categories
-        self._extra["block_reason"] = "content_filter"
         self._started = True
         out.append(self._start)
 
@@ -279,9 +266,9 @@ class Answer:
             self._audio = self._audio or AudioPieces()
             self._audio.add(delta.audio)
         if delta.extra_content:
-            self._extra["extra_content"] = delta.extra_content
+            self._extra.add("extra_content", delta.extra_content)
         if delta.executed_tools:
-            self._extra.setdefault("executed_tools", []).extend(delta.executed_tools)
+            self._extra.extend("executed_tools", delta.executed_tools)
 
     def _add(self, content: Any, out: list[Event]) -> None:
         out.append(PartAdded(self._media, content))
@@ -289,7 +276,7 @@ class Answer:
 
     def _aside(self, chunk: Chunk, out: list[Event]) -> None:
         """A chunk without a choice: usage, or what a filter says of the prompt."""
-        self._keep(chunk)
+        self._extra.keep(chunk)
         if chunk.usage is not None:
             self._count(chunk.usage, out)
         elif chunk.x_groq is not None:
@@ -304,43 +291,7 @@ class Answer:
         if usage is None:
             return
         if isinstance(stated, dict) and stated.get("cost") is not None:
-            self._extra["cost"] = stated["cost"]  # OpenRouter's, in dollars
+            self._extra.add("cost", stated["cost"])  # OpenRouter's, in dollars
         if usage != self._usage:
             self._usage = usage
             out.append(UsageUpdate(usage))
-
-    def _keep(self, chunk: Chunk) -> None:
-        for name in _KEPT:
-            value = getattr(chunk, name)
-            if value:
-                self._extra[name] = value
-        if chunk.prompt_annotations:  # an older name at Azure
-            self._extra["prompt_filter_results"] = chunk.prompt_annotations
-
-    def _annotations(self, choice: Choice) -> None:
-        if isinstance(choice.content_filter_results, dict):
-            self._filters.update(_worse(self._filters, choice.content_filter_results))
-        if choice.content_filter_offsets:
-            self._extra["content_filter_offsets"] = choice.content_filter_offsets
-        if choice.native_finish_reason:
-            self._extra["native_finish_reason"] = choice.native_finish_reason
-
-    def _told(self) -> dict[str, Any]:
-        extra = self._extra
-        if self._filters:
-            extra["content_filter_results"] = self._filters
-            categories = filtered_categories(self._filters)
-            if categories:
-                extra["categories"] = categories
-        if self._refusal:
-            extra["refusal"] = "".join(self._refusal)
-        return extra
-
-
-def _worse(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The new annotations, without those that would hide that a category was filtered before."""
-    return {
-        name: value
-        for name, value in new.items()
-        if not (isinstance(known.get(name), dict) and known[name].get("filtered") is True)
-    }

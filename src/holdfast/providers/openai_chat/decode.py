@@ -11,25 +11,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
-import msgspec
-
 from holdfast.errors import InvalidResponseError, ModelError, StreamInterruptedError
 from holdfast.events import Event
 from holdfast.providers.openai_chat.answer import Answer
 from holdfast.providers.openai_chat.errors import stream_error
-from holdfast.providers.openai_chat.wire import Choice, Chunk, Delta, decode_chunk, decode_loosely
+from holdfast.providers.openai_chat.shapes import (
+    NO_ERROR,
+    SHOWN,
+    documents,
+    is_end,
+    native_choices,
+    read_json,
+    tells_error,
+)
+from holdfast.providers.openai_chat.wire import Chunk, decode_chunk, decode_loosely
 from holdfast.providers.output import FinalAnswer
 from holdfast.providers.sse import EVENT_LIMIT, ServerSentEvent, SSEDecoder
 
 BODY_LIMIT: Final = 64 * 1024 * 1024
 """How many bytes a whole body may have, unless told otherwise."""
 
-_SHOWN: Final = 4096  # bytes of a body that is no answer: enough to say what it is
 _FIELDS: Final = (b"data", b"event", b"retry", b"id", b":")
 _BLANK: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
-_ERROR_KEYS: Final = ("error", "errors", "detail", "error_msg", "error_message", "error_code", "fault", "exception")
-_NO_ERROR: Final[tuple[Any, ...]] = (None, False, "", 0, [], {})
 
 
 class ChatDecoder:
@@ -107,7 +111,7 @@ class ChatDecoder:
             raise InvalidResponseError(f"The response is larger than {self._limit} bytes.")
         if self._form == "unknown":
             self._sniff(out)
-        if self._form == "text" and self._size > _SHOWN:
+        if self._form == "text" and self._size > SHOWN:
             raise self._no_answer()
 
     def _sniff(self, out: list[Event]) -> None:
@@ -140,7 +144,7 @@ class ChatDecoder:
                 pass
 
     def _no_answer(self) -> InvalidResponseError:
-        text = b"".join(self._body)[:_SHOWN].decode("utf-8", "replace")
+        text = b"".join(self._body)[:SHOWN].decode("utf-8", "replace")
         what = "HTML" if text.startswith("<") else "text"
         return InvalidResponseError(f"The response is {what} instead of JSON: {text[:200]!r}", raw=text)
 
@@ -167,26 +171,26 @@ class ChatDecoder:
         """Take an event that is no plain chunk; whether it ends the stream."""
         data = event.data.strip()
         if event.event == "error":
-            raise self._error(_json(data))
-        if _is_end(data):
+            raise self._error(read_json(data))
+        if is_end(data):
             self._done(out)
             return True
         if not data or data == b"null":
             return False
-        lines = _documents(data)
+        lines = documents(data)
         if lines is not None:
             return self._take_lines(lines, out)
-        payload = _json(data)
-        if _tells_error(payload):
+        payload = read_json(data)
+        if tells_error(payload):
             raise self._error(payload)
         if event.event and data[:1] != b"{":  # some other kind of event
             return False
-        text = data[:_SHOWN].decode("utf-8", "replace")
+        text = data[:SHOWN].decode("utf-8", "replace")
         raise InvalidResponseError(f"An event of the stream cannot be read: {text[:200]!r}", raw=text)
 
     def _take_lines(self, lines: list[bytes], out: list[Event]) -> bool:
         for line in lines:
-            if _is_end(line):
+            if is_end(line):
                 self._done(out)
                 return True
             chunk = decode_loosely(line)
@@ -198,10 +202,10 @@ class ChatDecoder:
 
     def _check(self, chunk: Chunk, data: bytes) -> None:
         """Raise the error that a chunk without an answer in it may be."""
-        if chunk.error in _NO_ERROR and chunk.choices:
+        if chunk.error in NO_ERROR and chunk.choices:
             return
-        payload = _json(data)
-        if _tells_error(payload):
+        payload = read_json(data)
+        if tells_error(payload):
             raise self._error(payload)
 
     def _done(self, out: list[Event]) -> None:
@@ -217,8 +221,8 @@ class ChatDecoder:
         if self._form == "over":
             return
         if not self._answer.ended:
-            stray = _json(self._sse.stray)
-            if _tells_error(stray):
+            stray = read_json(self._sse.stray)
+            if tells_error(stray):
                 raise self._error(stray)
             raise StreamInterruptedError("The stream ended without a finish reason.")
         self._answer.finish(out)
@@ -226,7 +230,7 @@ class ChatDecoder:
     def _take_left(self, left: ServerSentEvent, out: list[Event]) -> None:
         """An event that lacks only the empty line after it is as good as whole; one that was cut is not."""
         data = left.data.strip()
-        if left.event == "error" or not data or _is_end(data) or _documents(data) is not None:
+        if left.event == "error" or not data or is_end(data) or documents(data) is not None:
             self._odd(left, out)
         elif not self._answer.ended:
             raise StreamInterruptedError("The stream was cut in the middle of an event.")
@@ -237,17 +241,17 @@ class ChatDecoder:
         try:
             chunk = decode_loosely(body)
         except (ValueError, RecursionError) as error:
-            payload = _json(body)
-            if _tells_error(payload):
+            payload = read_json(body)
+            if tells_error(payload):
                 raise self._error(payload) from error
-            text = body[:_SHOWN].decode("utf-8", "replace")
+            text = body[:SHOWN].decode("utf-8", "replace")
             raise InvalidResponseError(f"The response cannot be read: {error}", raw=text) from error
         if chunk is None:
             raise InvalidResponseError("The response is empty.", raw="null")
         if chunk.error or not chunk.choices:
             self._check(chunk, body)
         if not chunk.choices:
-            chunk.choices = _native_choices(chunk, body)
+            chunk.choices = native_choices(chunk, body)
         self._answer.take(chunk, out)
         self._answer.finish(out)
 
@@ -258,70 +262,3 @@ class ChatDecoder:
 def _then_raise(events: list[Event], error: ModelError) -> Iterator[Event]:
     yield from events
     raise error
-
-
-def _is_end(data: bytes) -> bool:
-    return data.strip(b'"').upper() == b"[DONE]"
-
-
-def _documents(data: bytes) -> list[bytes] | None:
-    """The chunks in an event that is no clean one: it alone, or, where empty lines are missing, one in each line.
-
-    Broken characters are replaced. None when there is anything in it that is no chunk.
-    """
-    text = data.decode("utf-8", "replace").encode()
-    for lines in ([text], [line for line in text.split(b"\n") if line.strip()]):
-        if all(_is_end(line) or _is_chunk(line) for line in lines):
-            return lines
-    return None
-
-
-def _is_chunk(data: bytes) -> bool:
-    try:
-        decode_loosely(data)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _json(data: bytes) -> Any:
-    try:
-        return msgspec.json.decode(data)
-    except (ValueError, RecursionError):
-        return data.decode("utf-8", "replace")
-
-
-def _tells_error(payload: Any) -> bool:
-    """Whether a body or chunk without choices tells of a failure, in any of the forms seen."""
-    if isinstance(payload, list):  # Google wraps its errors so
-        return bool(payload) and _tells_error(payload[0])
-    if not isinstance(payload, dict):
-        return False
-    if any(payload.get(key) not in _NO_ERROR for key in _ERROR_KEYS):
-        return True
-    if payload.get("choices"):
-        return any(isinstance(choice, dict) and choice.get("error") for choice in payload["choices"])
-    if "error" in (payload.get("type"), payload.get("object")) or payload.get("success") is False:
-        return True
-    base = payload.get("base_resp")  # MiniMax
-    if isinstance(base, dict) and base.get("status_code") not in (0, None):
-        return True
-    if isinstance(payload.get("data"), dict) and _tells_error(payload["data"]):
-        return True
-    said = payload.get("message") or payload.get("msg")
-    return isinstance(said, str) and bool(said)
-
-
-def _native_choices(chunk: Chunk, body: bytes) -> list[Choice | None]:
-    """The answer of a body that has its message on the top (Cohere's native form); else there is none."""
-    if isinstance(chunk.message, dict):
-        try:
-            message = msgspec.convert(chunk.message, Delta)
-        except msgspec.ValidationError:
-            pass
-        else:
-            return [Choice(index=0, message=message, finish_reason=chunk.finish_reason)]
-    if chunk.prompt_filter_results:
-        return []
-    text = body[:_SHOWN].decode("utf-8", "replace")
-    raise InvalidResponseError("The response holds no choice.", raw=text)

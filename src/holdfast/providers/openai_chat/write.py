@@ -22,6 +22,7 @@ from holdfast.events import (
 )
 from holdfast.messages import Audio, Image, Text, Thinking, ToolCall
 from holdfast.providers.codec import Headers, ServedRequest
+from holdfast.providers.openai_chat.extras import BESIDE, TOP
 from holdfast.providers.openai_chat.fault import error_object
 from holdfast.providers.openai_chat.finish import finish_reason, finish_word
 from holdfast.providers.openai_chat.usage import write_usage
@@ -31,17 +32,6 @@ from holdfast.response import Response
 from holdfast.usage import Usage
 
 DONE: Final = b"data: [DONE]\n\n"
-_TOP: Final = (
-    "prompt_filter_results",
-    "system_fingerprint",
-    "service_tier",
-    "provider",
-    "citations",
-    "search_results",
-    "related_questions",
-    "moderation",
-)
-_CHOICE: Final = ("content_filter_results", "content_filter_offsets", "native_finish_reason")
 _NO_ID: Final = "chatcmpl-0"
 
 
@@ -59,7 +49,7 @@ def write_response(response: Response, served: ServedRequest) -> bytes:
             calls="tool_calls" in message,
             refused="refusal" in extra,
         ),
-        **{name: extra[name] for name in _CHOICE if name in extra},
+        **{name: extra[name] for name in BESIDE if name in extra},
     }
     body = {
         "id": response.id or _NO_ID,
@@ -68,7 +58,7 @@ def write_response(response: Response, served: ServedRequest) -> bytes:
         "model": response.model or served.model,
         "choices": [choice],
         "usage": _usage(response.usage, extra),
-        **{name: extra[name] for name in _TOP if name in extra},
+        **{name: extra[name] for name in TOP if name in extra},
     }
     return msgspec.json.encode(body)
 
@@ -236,8 +226,8 @@ class ChatStreamWriter:
         word = _word(event.finish_reason, event.raw_finish_reason, calls=bool(self._indexes), refused=refused)
         said = {name: extra[name] for name in ("executed_tools", "extra_content", "refusal") if name in extra}
         first = self._delta(said) if said else b""
-        choice = {name: extra[name] for name in _CHOICE if name in extra}
-        top = {name: extra[name] for name in _TOP if name in extra}
+        choice = {name: extra[name] for name in BESIDE if name in extra}
+        top = {name: extra[name] for name in TOP if name in extra}
         last = self._chunk({"choices": [{"index": 0, "delta": {}, "finish_reason": word, **choice}], **top})
         usage = event.usage or self._usage
         if usage is None or not self._with_usage:
