@@ -35,6 +35,15 @@ def everything(clock):
     return layer
 
 
+def test_the_names_of_the_package_are_the_layers_and_not_their_modules():
+    from holdfast.runtime import layers  # noqa: PLC0415  # as above
+
+    assert all(callable(getattr(layers, name)) for name in layers.__all__)
+    assert layers.hedge is hedge
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        layers.nothing  # noqa: B018  # it is the access that fails
+
+
 LAYERS = {
     "cache": lambda _: cache(),
     "concurrency": lambda _: concurrency(1),

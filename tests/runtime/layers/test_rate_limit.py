@@ -13,7 +13,8 @@ from holdfast.errors import OverloadedError, RateLimitError
 from holdfast.messages import AssistantMessage, Image, ToolCall, UserMessage
 from holdfast.recovery.pacing import Pacer
 from holdfast.request import Request, Timeouts
-from holdfast.runtime.layers.rate_limit import LOCAL, estimate_tokens, rate_limit
+from holdfast.runtime.layers.rate_limit import estimate_tokens, rate_limit
+from holdfast.runtime.layers.rate_queue import LOCAL
 from holdfast.testing import FakeClock, Pause, ScriptedModel
 from holdfast.usage import Usage
 from runtime.layers.asking import HELLO, ask, cancel_everywhere, events_of
