@@ -17,7 +17,7 @@ from holdfast.simulator import Simulator, expected_answer, vocabulary
 from holdfast.simulator import faults as f
 from holdfast.simulator.answers import Manner, answer
 from holdfast.simulator.faults import KINDS
-from holdfast.simulator.reply import HangUp, Reset, Scene, answered
+from holdfast.simulator.reply import HangUp, Reset, Scene, answered, joined
 from holdfast.simulator.server import WIRES
 from holdfast.simulator.staging import stage
 from raw_client import PROMPT, failing, send
@@ -80,7 +80,9 @@ async def test_an_error_is_understood_as_what_it_is_on_every_wire(wire, kind):
     async with Simulator(failing(f.Refuse(kind=kind))) as sim:
         with pytest.raises(ModelError) as caught:
             await call(sim, wire, REQUEST)
+        named = None if wire == "gemini" else sim.requests[-1].request_id  # Gemini names no request
     assert caught.value.kind == kind
+    assert caught.value.request_id == named
 
 
 @pytest.mark.parametrize("wire", [wire for wire in WIRES if wire != "bedrock"])  # Bedrock's errors state no wait
@@ -157,18 +159,40 @@ def understood(wire: str, fault: f.Fault, request: Request) -> Response | ModelE
 
 
 POSITIONAL = [entry.kind for entry in vocabulary() if entry.positional]
+ANSWERS = {
+    "text": REQUEST.replace(stream=True),
+    "thinking": REQUEST.replace(stream=True, settings=Settings(max_tokens=4000, reasoning_effort="low")),
+    "call": REQUEST.replace(stream=True, messages=[UserMessage("call weather")], tools=(WEATHER,)),
+}
 
 
+def said(response: Response) -> tuple[str, list[tuple[str, str]]]:
+    return response.text, [(call.name, call.arguments) for call in response.tool_calls]
+
+
+@pytest.mark.parametrize("asked", ANSWERS)
 @pytest.mark.parametrize("kind", POSITIONAL, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("wire", WIRES)
-def test_no_position_of_a_fault_makes_a_silently_wrong_answer(wire, kind):
-    request = REQUEST.replace(stream=True)
-    count = sum(isinstance(piece, bytes) for piece in answered(scene_of(wire, request)).body)
+def test_no_position_of_a_fault_makes_a_silently_wrong_answer(wire, kind, asked):
+    request = ANSWERS[asked]
+    scene = scene_of(wire, request)
+    count = sum(isinstance(piece, bytes) for piece in answered(scene).body)
     small = {"count": 2} if kind is f.KeepAlives else {}
     for after in range(count + 1):
         outcome = understood(wire, kind(after=after, **small), request)
-        if isinstance(outcome, Response) and outcome.finish_reason == "stop":
-            assert outcome.text == ANSWER, after
+        if isinstance(outcome, Response) and outcome.finish_reason in ("stop", "tool_calls"):
+            assert said(outcome) == said(scene.response), after
+
+
+@pytest.mark.parametrize("asked", ["text", "call"])
+@pytest.mark.parametrize("wire", WIRES)
+def test_no_byte_at_which_a_stream_ends_makes_a_silently_wrong_answer(wire, asked):
+    request = ANSWERS[asked]
+    scene = scene_of(wire, request)
+    count = len(joined(answered(scene)))
+    for place in range(0, count, 1 if count < 1500 else 17):
+        outcome = understood(wire, f.EarlyEnd(bytes=place), request)
+        assert isinstance(outcome, ModelError) or said(outcome) == said(scene.response), place
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from itertools import chain
 from typing import Final
 
 import msgspec
@@ -23,15 +22,22 @@ from holdfast.simulator.answers import answer, prompt_tokens
 from holdfast.simulator.bucket import RateLimiter, headers_of
 from holdfast.simulator.faults import AnyFault, Refuse, name_of
 from holdfast.simulator.kept import KeptAnswers, with_tokens
-from holdfast.simulator.reply import Act, Scene, Wait, drafted, written
+from holdfast.simulator.reply import Act, Draft, Scene, Wait, answered, drafted, written
 from holdfast.simulator.scenario import Occasion, Scenario, SimulatedModel
-from holdfast.simulator.staging import acts
+from holdfast.simulator.staging import stage
 from holdfast.simulator.staging.refusals import error_of
 from holdfast.simulator.wire import Asked
 
 _KEYS: Final = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
 _SECRET: Final = frozenset({*_KEYS, "cookie", "x-amz-security-token"})
 _PROMPTS: Final = 50_000  # different prompts whose attempts are counted
+# The header in which each provider names the request (its API reference); Gemini has none.
+_REQUEST_ID: Final = {
+    "openai_chat": "x-request-id",
+    "openai_responses": "x-request-id",
+    "anthropic": "request-id",
+    "bedrock": "x-amzn-requestid",
+}
 # Where each provider counts tokens, and the field of its reply (its API reference, "Count tokens").
 _COUNTERS: Final = (
     ("/messages/count_tokens", "input_tokens"),
@@ -57,6 +63,7 @@ class Received(Struct, frozen=True, kw_only=True):
     streamed: bool = False
     number: int = 0
     attempt: int = 0
+    request_id: str = ""
     fault: str | None = None
 
 
@@ -72,27 +79,38 @@ class Reception:
         self._attempts: OrderedDict[bytes, int] = OrderedDict()
         self._limiters: dict[str, RateLimiter] = {}
         self._kept = KeptAnswers()
+        self._count = 0
 
     def take(self, asked: Asked, *, now: float, wall: float) -> Iterator[Act]:
         """The acts of the reply; `now` in seconds that never go back, `wall` in seconds since 1970."""
+        self._count += 1
         record = Received(
-            at=now, method=asked.method, path=redact(asked.target), headers=_masked(asked.headers), body=asked.body
+            at=now,
+            method=asked.method,
+            path=redact(asked.target),
+            headers=_masked(asked.headers),
+            body=asked.body,
+            request_id=f"sim-request-{self._count}",
         )
         service = self._service(asked)
         if service is None:
             self.received.append(record)
             return written(self._kept.find(asked) or drafted(self._elsewhere(asked)))
+        record, draft = self._read(asked, service, replace(record, wire=service.name), wall)
+        self.received.append(record)
+        stated = {_REQUEST_ID[service.name]: record.request_id} if service.name in _REQUEST_ID else {}
+        return written(replace(draft, headers={**stated, **draft.headers}))
+
+    def _read(self, asked: Asked, service: Service, record: Received, wall: float) -> tuple[Received, Draft]:
         try:
             served = service.read(asked.target, asked.headers, asked.body)
         except ModelError as error:
-            self.received.append(replace(record, wire=service.name, fault=error.kind))
-            return written(drafted(service.error(error)))
-        fault, reply = self._serve(asked, service, served, (now, wall))
-        record = replace(record, wire=service.name, model=served.model, streamed=served.request.stream, fault=fault)
-        self.received.append(
-            replace(record, number=self._numbers[served.model], attempt=self._attempts[_asked(served)])
-        )
-        return reply
+            return replace(record, fault=error.kind), drafted(service.error(error))
+        occasion = self._occasion(served)
+        scene = Scene(service=service, served=served, response=Response(model=served.model), now=wall)
+        fault, draft = self._serve(asked, scene, occasion, record.at)
+        seen = replace(record, model=served.model, streamed=occasion.stream, fault=fault)
+        return replace(seen, number=occasion.number, attempt=occasion.attempt), draft
 
     def _service(self, asked: Asked) -> Service | None:
         """The wire that this request speaks; a wire is loaded when no other one before it matches."""
@@ -102,23 +120,23 @@ class Reception:
                 return service
         return None
 
-    def _serve(
-        self, asked: Asked, service: Service, served: ServedRequest, time: tuple[float, float]
-    ) -> tuple[str | None, Iterator[Act]]:
-        """The name of the fault, and the acts of the reply."""
-        occasion = self._occasion(served)
-        scene = Scene(service=service, served=served, response=Response(model=served.model), now=time[1])
-        model = self.scenario.model(served.model)
-        if (refusal := self._refusal(asked, model, scene)) is not None or model is None:
-            error = refusal or error_of("model_not_found", scene)
-            return error.kind, written(drafted(service.error(error)))
+    def _serve(self, asked: Asked, scene: Scene, occasion: Occasion, now: float) -> tuple[str | None, Draft]:
+        """The name of the fault, and the reply."""
+        model = self.scenario.model(scene.served.model)
+        refusal = self._refusal(asked, scene)
+        if model is None or refusal is not None:
+            error = refusal or self._unknown(scene)
+            return error.kind, drafted(scene.service.error(error))
         scene, overflow = _fitted(model, replace(scene, pace=model.pace), occasion)
         if overflow is not None:
-            return overflow.kind, written(drafted(service.error(overflow)))
+            return overflow.kind, drafted(scene.service.error(overflow))
         scene = self._resumable(model, scene)
-        headers, limited = self._limited(model, scene, *time)
+        headers, limited = self._limited(model, scene, now)
         fault = limited or model.fault(occasion, self.scenario.seed)
-        return None if fault is None else name_of(fault), _later(model.latency, acts(fault, scene, headers))
+        draft = answered(scene) if fault is None else stage(fault, scene)
+        late = (Wait(model.latency),) if model.latency else ()
+        draft = replace(draft, headers={**headers, **draft.headers}, before=(*late, *draft.before))
+        return None if fault is None else name_of(fault), draft
 
     def _resumable(self, model: SimulatedModel, scene: Scene) -> Scene:
         """The scene as it is shown where the wire can take up a broken answer again, and the client asks for that."""
@@ -130,15 +148,17 @@ class Reception:
             case _:
                 return scene
 
-    def _refusal(self, asked: Asked, model: SimulatedModel | None, scene: Scene) -> ModelError | None:
-        """Why this request is not served at all: a wrong key, a model that nobody knows."""
+    def _refusal(self, asked: Asked, scene: Scene) -> ModelError | None:
+        """The error of a request whose key is wrong."""
         key = self.scenario.api_key
-        if key is not None and not any(asked.headers.get(name, "").endswith(key) for name in _KEYS):
-            return error_of("authentication", scene)
-        if model is None:
-            known = ", ".join(self.scenario.models)
-            return error_of("model_not_found", scene, f"The model {scene.served.model!r} does not exist; {known} do.")
-        return None
+        if key is None or any(asked.headers.get(name, "").endswith(key) for name in _KEYS):
+            return None
+        return error_of("authentication", scene)
+
+    def _unknown(self, scene: Scene) -> ModelError:
+        """The error of a request for a model that nobody knows."""
+        known = ", ".join(self.scenario.models)
+        return error_of("model_not_found", scene, f"The model {scene.served.model!r} does not exist; {known} do.")
 
     def _occasion(self, served: ServedRequest) -> Occasion:
         key, messages = _asked(served), served.request.messages
@@ -154,16 +174,14 @@ class Reception:
             stream=served.request.stream,
         )
 
-    def _limited(
-        self, model: SimulatedModel, scene: Scene, now: float, wall: float
-    ) -> tuple[Mapping[str, str], AnyFault | None]:
+    def _limited(self, model: SimulatedModel, scene: Scene, now: float) -> tuple[Mapping[str, str], AnyFault | None]:
         """The headers of the model's rate limit, and the refusal when it is hit."""
         if model.rate_limit is None:
             return {}, None
         name = scene.served.model
         limiter = self._limiters.setdefault(name, RateLimiter(model.rate_limit, now))
         grant = limiter.ask(scene.response.usage.input_tokens, now)
-        headers = headers_of(grant, scene.service.name, wall)
+        headers = headers_of(grant, scene.service.name, scene.now)
         if grant.never:
             return headers, Refuse(kind="request_too_large", status=429)
         if grant.wait:
@@ -213,10 +231,6 @@ def _last_of(request: Request, size: int) -> Request:
 
 def _asked(served: ServedRequest) -> bytes:
     return sha256(served.model.encode() + msgspec.json.encode(served.request.messages)).digest()
-
-
-def _later(seconds: float, reply: Iterator[Act]) -> Iterator[Act]:
-    return chain((Wait(seconds),), reply) if seconds else reply
 
 
 def _masked(headers: Mapping[str, str]) -> Mapping[str, str]:

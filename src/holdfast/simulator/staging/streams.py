@@ -62,7 +62,7 @@ def _malformed(piece: bytes | Pause) -> bytes | Pause:
     if not isinstance(piece, bytes):
         return piece
     if piece.endswith(b"\n\n"):
-        return piece[: max(piece.rfind(b"data:") + 5, len(piece) * 2 // 3)] + b"\n\n"
+        return piece[: (piece.rfind(b"data:") + 5 + len(piece)) // 2] + b"\n\n"
     return piece[:-1] + bytes((piece[-1] ^ 0xFF,))
 
 
