@@ -740,6 +740,10 @@ BROKEN: dict[str, tuple[bytes, type[ModelError]]] = {
         event(delta(content="a")) + b'{"error": {"message": "Rate limit exceeded", "code": 429}}\n\n',
         RateLimitError,
     ),
+    "a bare error object before the end mark": (
+        event(delta(content="a")) + b'{"error": {"message": "Rate limit exceeded", "code": 429}}\n\n' + DONE,
+        RateLimitError,
+    ),
     "an error after the reason": (
         stream(delta("stop", content="a"), {"error": {"message": "Rate limit exceeded", "code": 429}}),
         RateLimitError,
@@ -783,6 +787,19 @@ def test_what_came_before_a_failure_is_told_before_it_is_raised() -> None:
         events, error = outcome(chunks, PLAIN)
         assert [each.text for each in events if isinstance(each, TextDelta)] == ["a", "b"]
         assert error is not None
+
+
+def test_what_was_held_back_is_given_out_when_the_answer_breaks_off() -> None:
+    dialect = Dialect(provider="test", think_tags=True)
+    events, error = outcome([stream(delta(content="a <thi"), done=False)], dialect)
+    assert error is StreamInterruptedError
+    assert fold(events).text == "a <thi"
+
+
+def test_errors_in_a_response_know_its_request_id() -> None:
+    with pytest.raises(StreamInterruptedError) as caught:
+        list(decode(stream(delta(content="a"), done=False), headers={"x-request-id": "req-1"}))
+    assert caught.value.request_id == "req-1"
 
 
 def test_nothing_follows_a_failure() -> None:

@@ -138,6 +138,11 @@ class Answer:
             out.append(PartAdded(self._media, sound))
         out.append(Finish(reason, self._raw, self._usage, extra=self._extra.told(refusal)))
 
+    def flush(self, out: list[Event]) -> None:
+        """Give out what was held back, when the answer breaks off."""
+        if self._tags is not None and self._started:
+            self._pieces(self._tags.close(), None, out)
+
     def _failed(self, choice: Choice) -> ModelError:
         start = self._start
         return stream_error({"error": choice.error}, provider=start.provider or "", model=start.model)

@@ -49,6 +49,7 @@ class OpenAIChatCodec:
             answer,
             provider=dialect.provider,
             model=model,
+            request_id=request_id,
             may_omit_finish=dialect.may_omit_finish,
             answer_tool=answer_tool_of(request, dialect),
         )

@@ -1,9 +1,10 @@
 """Reads one response: an event stream or a JSON body, told apart by its first bytes, whatever the header says.
 
-first byte     read as
-{ or [         JSON, whole at the end of the body
-data event id retry :    an event stream
-anything else  no answer at all: HTML, a gateway's text
+| begins with | is read as |
+|---|---|
+| `{`, `[` | JSON, whole at the end of the body |
+| `data`, `event`, `id`, `retry`, `:` | an event stream |
+| anything else | no answer at all: HTML, a gateway's text |
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class ChatDecoder:
 
     Args:
         answer: what the chunks are joined in.
-        provider, model: whom errors name.
+        provider, model, request_id: what errors know.
         may_omit_finish: whether `[DONE]` alone ends an answer.
         answer_tool: the tool whose arguments are the answer, where the endpoint has no structured output.
         event_limit, body_limit: bytes that an event of a stream, or a whole body, may have.
@@ -53,6 +54,7 @@ class ChatDecoder:
         *,
         provider: str = "",
         model: str | None = None,
+        request_id: str | None = None,
         may_omit_finish: bool = False,
         answer_tool: str | None = None,
         event_limit: int = EVENT_LIMIT,
@@ -61,6 +63,7 @@ class ChatDecoder:
         self._answer = answer
         self._provider = provider
         self._model = model
+        self._request_id = request_id
         self._may_omit_finish = may_omit_finish
         self._final = FinalAnswer(answer_tool) if answer_tool else None
         self._limit = body_limit
@@ -96,9 +99,11 @@ class ChatDecoder:
 
     def _break(self, out: list[Event], error: ModelError) -> Iterator[Event]:
         self._form = "over"
+        self._answer.flush(out)
         if self._final is not None:
             out = [*self._through(self._final, out), *self._final.close()]
-        return _then_raise(out, error.with_facts(provider=self._provider or None, model=self._model, status=200))
+        provider, model, request_id = self._provider or None, self._model, self._request_id
+        return _then_raise(out, error.with_facts(provider=provider, model=model, request_id=request_id, status=200))
 
     # The form of the body.
 
@@ -210,7 +215,7 @@ class ChatDecoder:
 
     def _done(self, out: list[Event]) -> None:
         if not self._answer.ended and self._answer.started and not self._may_omit_finish:
-            raise StreamInterruptedError("The stream ended without a finish reason.")
+            raise self._unfinished()
         self._answer.finish(out)
         self._form = "over"
 
@@ -221,11 +226,16 @@ class ChatDecoder:
         if self._form == "over":
             return
         if not self._answer.ended:
-            stray = read_json(self._sse.stray)
-            if tells_error(stray):
-                raise self._error(stray)
-            raise StreamInterruptedError("The stream ended without a finish reason.")
+            raise self._unfinished()
         self._answer.finish(out)
+
+    def _unfinished(self) -> ModelError:
+        stray = read_json(self._sse.stray)
+        return (
+            self._error(stray)
+            if tells_error(stray)
+            else StreamInterruptedError("The stream ended without a finish reason.")
+        )
 
     def _take_left(self, left: ServerSentEvent, out: list[Event]) -> None:
         """An event that lacks only the empty line after it is as good as whole; one that was cut is not."""
