@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -66,6 +67,16 @@ def test_a_rich_stream_folds_to_its_parts_in_order() -> None:
 def test_any_chunking_gives_the_same_events(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(RICH)]
     assert events(*(RICH[a:b] for a, b in pairwise(edges))) == events(RICH)
+
+
+ODD = (b"null", b"[]", b"{}", b"1", b'"x"', b"[" * 3000, b"\xff", b"\r\n\r\n")
+
+
+@given(at=st.integers(0, len(RICH) - 1), cut=st.integers(0, 20), put=st.binary(max_size=6) | st.sampled_from(ODD))
+@settings(max_examples=150, deadline=None)
+def test_whatever_comes_only_typed_errors_are_raised(at: int, cut: int, put: bytes) -> None:
+    with suppress(ModelError):
+        events(RICH[:at] + put + RICH[at + cut :])
 
 
 def test_byte_by_byte_gives_the_same_events() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -42,7 +43,7 @@ from holdfast.errors import (
 from holdfast.events import Finish, ResponseStart
 from holdfast.messages import Image, Opaque, Text, Thinking, ToolCall
 from holdfast.providers.bedrock.codec import BedrockCodec
-from holdfast.providers.bedrock.frames import write_frame
+from holdfast.providers.bedrock.frames import FrameReader, write_frame
 from holdfast.providers.codec import Dialect, decode_all
 from holdfast.request import OutputSchema
 from holdfast.response import fold
@@ -89,6 +90,21 @@ def test_a_rich_stream_folds_to_its_parts_in_order() -> None:
 def test_any_chunking_gives_the_same_events(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(RICH)]
     assert events(*(RICH[a:b] for a, b in pairwise(edges))) == events(RICH)
+
+
+ODD = (b"null", b"[]", b"{}", b"1", b'"x"', b"[" * 3000, b"\xff", b"\r\n\r\n")
+
+
+@given(number=st.integers(0, 40), at=st.integers(0, 200), cut=st.integers(0, 20),
+       put=st.binary(max_size=6) | st.sampled_from(ODD))  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_whatever_comes_only_typed_errors_are_raised(number: int, at: int, cut: int, put: bytes) -> None:
+    stream = b""
+    for position, (headers, payload) in enumerate(FrameReader().feed(RICH)):
+        broken = payload[:at] + put + payload[at + cut :] if position == number else payload
+        stream += write_frame(headers, broken)
+    with suppress(ModelError):
+        events(stream)
 
 
 def test_byte_by_byte_gives_the_same_events() -> None:

@@ -10,7 +10,7 @@ CachePoint         `cache_control` on the block before it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, assert_never
 
 import msgspec
@@ -93,7 +93,7 @@ def _add(blocks: list[Block], parts: Iterable[Part]) -> None:
 
 def _mark(blocks: list[Block], point: CachePoint) -> None:
     for block in reversed(blocks):
-        if block["type"] not in _UNCACHED:
+        if block.get("type") not in _UNCACHED:
             block["cache_control"] = {"type": "ephemeral", **({"ttl": point.ttl} if point.ttl else {})}
             return
 
@@ -118,11 +118,17 @@ def block_of(part: Part) -> Block:
         case Document():
             return _document(part)
         case Opaque():
-            return dict(part.data)
+            return _item(part)
         case Audio() | CachePoint():
             raise InvalidRequestError(f"Anthropic's wire has no block for {type(part).__name__}.")
         case _:
             assert_never(part)
+
+
+def _item(part: Opaque) -> Block:
+    if not isinstance(part.data, Mapping):
+        raise InvalidRequestError("An item of Anthropic's wire is an object, a content block.", raw=repr(part.data))
+    return dict(part.data)
 
 
 def _bound(part: ToolCall) -> Block:

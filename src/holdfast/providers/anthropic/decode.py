@@ -19,7 +19,7 @@ import msgspec
 
 from holdfast.events import Event, PartAdded, TextDelta, ToolCallDelta, UsageUpdate
 from holdfast.messages import Opaque
-from holdfast.providers.anthropic.parts import CUTTING, DELTAS, PARTS, Context, finish, is_object, opening, written
+from holdfast.providers.anthropic.parts import CUTTING, DELTAS, PARTS, UNREADABLE, Context, finish, opening
 from holdfast.providers.anthropic.wire import (
     ORIGIN,
     Block,
@@ -33,6 +33,7 @@ from holdfast.providers.anthropic.wire import (
     decode_event,
     decode_message,
 )
+from holdfast.providers.arguments import is_object
 from holdfast.providers.sse import SSEDecoder
 
 _NO_USAGE: Final = WireUsage()
@@ -53,24 +54,26 @@ class WholeDecoder:
     def close(self) -> Iterator[Event]:
         """All events; raises what the body says, or `InvalidResponseError` when it says nothing."""
         body = b"".join(self._body)
-        context = self._context
         try:
-            message = decode_message(body)
-            if message.type == "error":
-                raise context.said(body)
-            if message.content is None:
-                raise context.invalid("The answer has no content.", body)
-            blocks = [(raw, decode_block(raw)) for raw in message.content]
-        except msgspec.DecodeError as error:
-            raise context.invalid(f"The answer is not a message: {error}", body) from error
-        yield from self._events(message, blocks)
+            yield from self._read(body)
+        except UNREADABLE as error:
+            raise self._context.invalid(f"The answer is not a message: {error}", body) from error
+
+    def _read(self, body: bytes) -> Iterator[Event]:
+        message = decode_message(body)
+        if message.type == "error":
+            raise self._context.said(body)
+        if message.content is None:
+            raise self._context.invalid("The answer has no content.", body)
+        # Everything is read before anything is told: a body is right as a whole, or not at all.
+        yield from list(self._events(message, [(raw, decode_block(raw)) for raw in message.content]))
 
     def _events(self, message: WireMessage, blocks: list[tuple[msgspec.Raw, Block]]) -> Iterator[Event]:
         yield self._context.start(message)
         for part, (raw, block) in enumerate(blocks):
             yield from opening(part, block)
             if block.type == "tool_use":
-                yield ToolCallDelta(part, written(block))
+                yield ToolCallDelta(part, self._context.arguments(block))
             elif block.type not in PARTS:
                 yield PartAdded(part, Opaque(ORIGIN, decode_any(raw)))
         last = blocks[-1][1] if blocks else Block()
@@ -88,13 +91,13 @@ class WholeDecoder:
 
 
 class _Call:
-    """A tool call in the making."""
+    """A tool call in the making; `start` is what its input was when it began."""
 
     __slots__ = ("name", "pieces", "start")
 
-    def __init__(self, block: Block) -> None:
-        self.name = block.name
-        self.start = written(block)
+    def __init__(self, name: str | None, start: str) -> None:
+        self.name = name
+        self.start = start
         self.pieces: list[str] = []
 
 
@@ -103,8 +106,8 @@ class _Kept(_Call):
 
     __slots__ = ("data",)
 
-    def __init__(self, block: Block, data: dict[str, Any]) -> None:
-        super().__init__(block)
+    def __init__(self, name: str | None, data: dict[str, Any]) -> None:
+        super().__init__(name, "{}")
         self.data = data
 
 
@@ -126,20 +129,18 @@ class StreamDecoder:
         """The events that these bytes complete."""
         for sent in self._sse.feed(data):
             try:
-                event = decode_event(sent.data)
-            except msgspec.DecodeError as error:
+                yield from self._take(decode_event(sent.data), sent.data)
+            except UNREADABLE as error:
                 raise self._context.invalid(f"An event cannot be read: {error}", sent.data) from error
-            yield from self._take(event, sent.data)
 
     def close(self) -> Iterator[Event]:
         """What the end of the body left unfinished; raises `StreamInterruptedError` if message_stop has not come."""
         last = self._sse.close()
         if last is not None and not self._finished:
             try:
-                event = decode_event(last.data)
-            except msgspec.DecodeError:
-                event = StreamEvent()
-            yield from self._take(event, last.data)
+                yield from self._take(decode_event(last.data), last.data)
+            except UNREADABLE as error:
+                raise self._context.interrupted("The stream ended inside an event.") from error
         if not self._finished:
             raise self._context.interrupted("The stream ended before message_stop.")
 
@@ -174,15 +175,12 @@ class StreamDecoder:
     def _block(self, event: StreamEvent, data: bytes) -> Iterator[Event]:
         if not self._started:
             raise self._context.invalid("A block came before message_start.", data)
-        try:
-            block = decode_block(event.content_block)
-            if block.type == "tool_use":
-                self._calls = True
-                self._open[event.index] = _Call(block)
-            elif block.type not in PARTS:
-                self._open[event.index] = _Kept(block, decode_any(event.content_block))
-        except msgspec.DecodeError as error:
-            raise self._context.invalid(f"A block cannot be read: {error}", data) from error
+        block = decode_block(event.content_block)
+        if block.type == "tool_use":
+            self._calls = True
+            self._open[event.index] = _Call(block.name, self._context.arguments(block))
+        elif block.type not in PARTS:
+            self._open[event.index] = _Kept(block.name, decode_any(event.content_block))
         yield from opening(event.index, block)
 
     def _delta(self, part: int, delta: Delta, data: bytes) -> Iterator[Event]:

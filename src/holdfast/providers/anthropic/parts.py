@@ -12,6 +12,7 @@ from holdfast.errors import InvalidResponseError, ModelError, StreamInterruptedE
 from holdfast.events import Event, Finish, ResponseStart, TextDelta, ThinkingDelta, ToolCallStart
 from holdfast.providers.anthropic.errors import stream_error
 from holdfast.providers.anthropic.wire import FINISH, ORIGIN, Block, Delta, Stop, WireMessage, WireUsage
+from holdfast.providers.arguments import arguments_text
 
 PARTS: Final = frozenset(("text", "thinking", "redacted_thinking", "tool_use"))
 """The blocks that are parts of our own; all others are kept as `Opaque`."""
@@ -19,7 +20,9 @@ PARTS: Final = frozenset(("text", "thinking", "redacted_thinking", "tool_use"))
 CUTTING: Final = ("max_tokens", "model_context_window_exceeded")
 """The reasons that end an answer wherever it is, also inside the arguments of a tool call."""
 
-_read_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading JSON can raise: it is no JSON, or not of this shape, or no UTF-8, or nested too deep."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -53,6 +56,14 @@ class Context(Struct, frozen=True, kw_only=True):
         payload = msgspec.json.decode(error)
         return stream_error(payload, provider=self.provider, model=self.model).with_facts(request_id=self.request_id)
 
+    def arguments(self, block: Block) -> str:
+        """The input of a tool call as the text of a JSON object, as it was written."""
+        try:
+            return arguments_text(bytes(block.input))
+        except InvalidResponseError as error:
+            error.with_facts(provider=self.provider, model=self.model, request_id=self.request_id, status=200)
+            raise
+
     def cut_call(self, name: str | None, reason: str | None, raw: bytes | str) -> InvalidResponseError:
         """The error of a tool call whose arguments are not whole."""
         if reason in CUTTING:
@@ -76,7 +87,7 @@ def opening(part: int, block: Block) -> Iterator[Event]:
         case "tool_use":
             bound = _bound(block)
             yield ToolCallStart(
-                part, block.id or "", block.name or "", signature=bound, origin=ORIGIN if bound else None
+                part, block.id or f"call_{part}", block.name or "", signature=bound, origin=ORIGIN if bound else None
             )
         case _:
             return
@@ -100,21 +111,6 @@ DELTAS: Final[Mapping[str, Callable[[int, Delta], Event]]] = {
     "citations_delta": lambda part, delta: TextDelta("", part, annotations=(delta.citation,), origin=ORIGIN),
 }
 """The event of each kind of delta that needs no memory."""
-
-
-def written(block: Block) -> str:
-    """The input of a tool call as the text of a JSON object."""
-    text = bytes(block.input).decode()
-    return text if text not in ("", "null") else "{}"
-
-
-def is_object(text: str) -> bool:
-    """Whether this is the text of a JSON object."""
-    try:
-        _read_object(text)
-    except msgspec.DecodeError:
-        return False
-    return True
 
 
 def finish(stop: Stop, usage: WireUsage, *, calls: bool) -> Finish:

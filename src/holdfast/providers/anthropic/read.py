@@ -11,6 +11,7 @@ from msgspec import Struct
 from holdfast.errors import InvalidRequestError
 from holdfast.messages import AssistantMessage, Message, SystemMessage, ToolMessage, ToolResult, UserMessage
 from holdfast.providers.anthropic.blocks import read_parts
+from holdfast.providers.anthropic.parts import UNREADABLE
 from holdfast.providers.codec import Headers, ServedRequest
 from holdfast.request import NamedTool, OutputSchema, Request, Settings, Tool, ToolChoice
 
@@ -52,7 +53,7 @@ def read_request(headers: Headers, body: bytes) -> ServedRequest:
     try:
         head, whole = _read_head(body), _read_body(body)
         request = _request(head, {name: whole[name] for name in whole if name not in _Head.__struct_fields__})
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+    except (*UNREADABLE, KeyError, TypeError, AttributeError) as error:
         raise InvalidRequestError(f"The request cannot be read: {error}", status=400) from error
     kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
     return ServedRequest(model=head.model, request=request.replace(headers=kept))

@@ -27,9 +27,9 @@ from holdfast.events import (
 )
 from holdfast.messages import AssistantPart, Opaque, Text, Thinking, ToolCall
 from holdfast.providers.anthropic.blocks import block_of
-from holdfast.providers.anthropic.parts import is_object
 from holdfast.providers.anthropic.refuse import error_object
 from holdfast.providers.anthropic.wire import FINISH, ORIGIN
+from holdfast.providers.arguments import is_object
 from holdfast.providers.codec import Headers, ServedRequest
 from holdfast.providers.sse import encode_event
 from holdfast.response import Response

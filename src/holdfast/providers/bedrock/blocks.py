@@ -11,11 +11,12 @@ CachePoint         a block of its own
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, assert_never
 
 import msgspec
 
+from holdfast.errors import InvalidRequestError
 from holdfast.messages import (
     AssistantMessage,
     Audio,
@@ -115,11 +116,17 @@ def _block(part: Part, names: list[str] | tuple[()]) -> Block:
             form = _AUDIO.get(media_type) or media_type.removeprefix("audio/")
             return {"audio": {"format": form, "source": _source(part.data, part.url)}}
         case Opaque():
-            return dict(part.data)
+            return _item(part)
         case CachePoint():
             return {"cachePoint": {"type": "default", **({"ttl": part.ttl} if part.ttl else {})}}
         case _:
             assert_never(part)
+
+
+def _item(part: Opaque) -> Block:
+    if not isinstance(part.data, Mapping):
+        raise InvalidRequestError("An item of Bedrock's wire is an object, a content block.", raw=repr(part.data))
+    return dict(part.data)
 
 
 def _thought(part: Thinking) -> Block:

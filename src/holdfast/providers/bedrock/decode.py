@@ -20,12 +20,13 @@ import msgspec
 from holdfast.errors import ModelError
 from holdfast.events import Event, PartAdded, TextDelta, ToolCallDelta, ToolCallStart, UsageUpdate
 from holdfast.messages import Opaque
+from holdfast.providers.arguments import is_object
 from holdfast.providers.bedrock.frames import FrameReader
 from holdfast.providers.bedrock.parts import (
     CUTTING,
+    UNREADABLE,
     Context,
     finish,
-    is_object,
     picture,
     thought,
     whole_block,
@@ -64,14 +65,17 @@ class WholeDecoder:
         """All events; raises what the body says, or `InvalidResponseError` when it says nothing."""
         body = b"".join(self._body)
         try:
-            answer = decode_answer(body)
-            message = answer.output.message if answer.output is not None else None
-            if message is None or message.content is None:
-                raise self._without(body)
-            blocks = [(raw, decode_block(raw)) for raw in message.content]
-        except msgspec.DecodeError as error:
+            yield from self._read(body)
+        except UNREADABLE as error:
             raise self._context.invalid(f"The answer is not a message: {error}", body) from error
-        yield from self._events(answer, blocks)
+
+    def _read(self, body: bytes) -> Iterator[Event]:
+        answer = decode_answer(body)
+        message = answer.output.message if answer.output is not None else None
+        if message is None or message.content is None:
+            raise self._without(body)
+        # Everything is read before anything is told: a body is right as a whole, or not at all.
+        yield from list(self._events(answer, [(raw, decode_block(raw)) for raw in message.content]))
 
     def _without(self, body: bytes) -> ModelError:
         # The gateway in front of Bedrock can answer 200 with an error: {"Output": {"__type": "...#...Exception"}}.
@@ -85,7 +89,7 @@ class WholeDecoder:
     def _events(self, answer: Answer, blocks: list[tuple[msgspec.Raw, Block]]) -> Iterator[Event]:
         yield self._context.start
         for part, (raw, block) in enumerate(blocks):
-            yield from whole_block(part, block, raw)
+            yield from whole_block(self._context, part, block, raw)
         last = (blocks[-1][1].toolUse if blocks else None) or _UNCALLED
         if last.name and answer.stopReason in CUTTING:
             raise self._context.cut_call(last.name, answer.stopReason, bytes(last.input))
@@ -110,6 +114,12 @@ class _Open:
     @property
     def text(self) -> str:
         return "".join(self.pieces)
+
+    def take(self, delta: Delta) -> None:
+        if self.kind == "toolResult" and delta.toolResult is not None:
+            self.pieces += delta.toolResult
+        elif self.kind == "image" and delta.image is not None:
+            self.pieces.append(delta.image)
 
 
 class StreamDecoder:
@@ -150,10 +160,9 @@ class StreamDecoder:
         match headers.get(":message-type", "event"):
             case "event":
                 try:
-                    payload = decode_payload(data)
-                except msgspec.DecodeError as error:
+                    yield from self._event(headers.get(":event-type"), decode_payload(data))
+                except UNREADABLE as error:
                     raise self._context.invalid(f"An event cannot be read: {error}", data) from error
-                yield from self._event(headers.get(":event-type"), payload)
             case "exception":
                 raise self._context.said(str(headers.get(":exception-type")), data)
             case _:  # `error`: a failure of the service itself, told in the headers
@@ -183,7 +192,7 @@ class StreamDecoder:
         if use is not None and use.type != SERVER_TOOL:
             self._calls = True
             self._open[part] = _Open("toolUse", {"name": use.name}, call=True)
-            yield ToolCallStart(part, use.toolUseId, use.name)
+            yield ToolCallStart(part, use.toolUseId or f"call_{part}", use.name)
         elif use is not None:
             told = {"toolUseId": use.toolUseId, "name": use.name, "type": SERVER_TOOL}
             self._open[part] = _Open("toolUse", told, call=False)
@@ -203,11 +212,11 @@ class StreamDecoder:
         elif delta.citation is not None:
             yield TextDelta("", part, annotations=(delta.citation,), origin=ORIGIN)
         elif part in self._open:
-            self._open[part].pieces += delta.toolResult if isinstance(delta.toolResult, list) else [delta.image]
+            self._open[part].take(delta)
 
     def _input(self, part: int, text: str) -> Iterator[Event]:
         block = self._open.get(part)
-        if block is None:
+        if block is None or block.kind != "toolUse":
             raise self._context.invalid("The input of a tool came before its name.", text)
         block.pieces.append(text)
         if block.call and text:
@@ -228,7 +237,7 @@ class StreamDecoder:
         else:
             told = dict(block.start)
             for piece in block.pieces:
-                told |= piece or {}
+                told |= piece
             yield PartAdded(part, picture(told))
 
     def _end(self, payload: Payload) -> None:

@@ -65,7 +65,7 @@ def means(request: Request, model: str, dialect: Dialect) -> Means:
         row=row,
         plan=thinking,
         is_claude=is_claude,
-        prefill=row.prefill and prefills(dialect, model, request),
+        prefill=row.prefill and prefills(dialect, model[max(0, model.find("claude-")) :], request),
         schema=closed and dialect.json_schema and maker.json_schema and row.json_schema,
         named_tool=forced and maker.named_tool,
         any_tool=forced and maker.any_tool,

@@ -20,9 +20,10 @@ from holdfast.events import (
     ToolCallStart,
 )
 from holdfast.messages import Image, Opaque
+from holdfast.providers.arguments import arguments_text
 from holdfast.providers.bedrock.errors import stream_error
 from holdfast.providers.bedrock.guardrail import verdict_facts
-from holdfast.providers.bedrock.wire import FINISH, ORIGIN, SERVER_TOOL, Answer, Block, Reasoning, WireUsage
+from holdfast.providers.bedrock.wire import FINISH, ORIGIN, SERVER_TOOL, Answer, Block, Reasoning, ToolUse, WireUsage
 from holdfast.providers.bedrock.wire import decode_any as read_object
 
 CUTTING: Final = ("max_tokens", "model_context_window_exceeded")
@@ -30,6 +31,10 @@ CUTTING: Final = ("max_tokens", "model_context_window_exceeded")
 
 _BESIDES: Final = ("trace", "metrics", "additionalModelResponseFields", "performanceConfig", "serviceTier")
 _NO_USAGE: Final = WireUsage()
+
+
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading JSON can raise: it is no JSON, or not of this shape, or no UTF-8, or nested too deep."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -63,10 +68,18 @@ class Context(Struct, frozen=True, kw_only=True):
         """The error that the provider tells inside a response with status 200."""
         try:
             told: Any = msgspec.json.decode(payload)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             told = {"message": payload.decode("utf-8", "replace")}
         error = stream_error(exception, told, provider=self.provider, model=self.model)
         return error.with_facts(request_id=self.request_id)
+
+    def arguments(self, use: ToolUse) -> str:
+        """The input of a tool call as the text of a JSON object, as it was written."""
+        try:
+            return arguments_text(bytes(use.input))
+        except InvalidResponseError as error:
+            error.with_facts(provider=self.provider, model=self.model, request_id=self.request_id, status=200)
+            raise
 
     def cut_call(self, name: str, reason: str | None, raw: bytes | str) -> InvalidResponseError:
         """The error of a tool call whose arguments are not whole."""
@@ -75,22 +88,22 @@ class Context(Struct, frozen=True, kw_only=True):
         return self.invalid(f"The arguments of tool call {name!r} are not a JSON object.", raw)
 
 
-def whole_block(part: int, block: Block, raw: bytes | msgspec.Raw) -> Iterator[Event]:
+def whole_block(context: Context, part: int, block: Block, raw: bytes | msgspec.Raw) -> Iterator[Event]:
     """The events of a block that came whole."""
     call, thinking, cited = block.toolUse, block.reasoningContent, block.citationsContent
     if block.text is not None:
         if block.text:
             yield TextDelta(block.text, part)
     elif call is not None and call.type != SERVER_TOOL:
-        yield ToolCallStart(part, call.toolUseId, call.name)
-        yield ToolCallDelta(part, bytes(call.input).decode() or "{}")
+        yield ToolCallStart(part, call.toolUseId or f"call_{part}", call.name)
+        yield ToolCallDelta(part, context.arguments(call))
     elif thinking is not None:
         text = thinking.reasoningText
         yield thought(part, thinking if text is None else Reasoning(text=text.text, signature=text.signature))
-    elif isinstance(cited, dict):
-        words = "".join(piece.get("text") or "" for piece in cited.get("content") or ())
-        yield TextDelta(words, part, annotations=tuple(cited.get("citations") or ()), origin=ORIGIN)
-    elif isinstance(block.image, dict):
+    elif cited is not None:
+        words = "".join(piece.text or "" for piece in cited.content)
+        yield TextDelta(words, part, annotations=cited.citations, origin=ORIGIN)
+    elif block.image is not None:
         yield PartAdded(part, picture(block.image))
     else:
         yield PartAdded(part, Opaque(ORIGIN, read_object(raw)))
@@ -105,19 +118,11 @@ def thought(part: int, thinking: Reasoning) -> ThinkingDelta:
 
 def picture(image: dict[str, Any]) -> Image | Opaque:
     """A picture, or the item that it is when its bytes are not here."""
-    data = (image.get("source") or {}).get("bytes")
-    if not isinstance(data, str):
-        return Opaque(ORIGIN, {"image": image})
-    return Image(data=msgspec.convert(data, bytes), media_type=f"image/{image.get('format') or 'png'}")
-
-
-def is_object(text: str) -> bool:
-    """Whether this is the text of a JSON object."""
-    try:
-        read_object(text)
-    except msgspec.DecodeError:
-        return False
-    return True
+    match image:
+        case {"source": {"bytes": str(data)}}:
+            return Image(data=msgspec.convert(data, bytes), media_type=f"image/{image.get('format') or 'png'}")
+        case _:
+            return Opaque(ORIGIN, {"image": image})
 
 
 def finish(answer: Answer, *, calls: bool) -> Finish:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from holdfast.errors import InvalidRequestError
 from holdfast.messages import AssistantMessage, Message, SystemMessage, ToolMessage, ToolResult, UserMessage
 from holdfast.providers.bedrock.blocks import read_parts
+from holdfast.providers.bedrock.parts import UNREADABLE
 from holdfast.providers.codec import ServedRequest
 from holdfast.request import NamedTool, OutputSchema, Request, Settings, Tool, ToolChoice
 
@@ -58,7 +59,7 @@ def read_request(path: str, body: bytes) -> ServedRequest:
         head, whole = _read_head(body), _read_body(body)
         extra = {name: whole[name] for name in whole if name not in _Head.__struct_fields__}
         request = _request(head, extra, stream=found["operation"] == "converse-stream")
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+    except (*UNREADABLE, KeyError, TypeError, AttributeError) as error:
         raise InvalidRequestError(f"The request cannot be read: {error}", status=400) from error
     return ServedRequest(model=unquote(found["model"]), request=request)
 

@@ -81,14 +81,27 @@ class Reasoning(Struct, gc=False):
     redactedContent: str | None = None  # noqa: N815
 
 
+class Piece(Struct, gc=False):
+    """Words that citations stand for."""
+
+    text: str | None = None
+
+
+class Cited(Struct, gc=False):
+    """A `citationsContent`: words, and where they come from."""
+
+    content: tuple[Piece, ...] = ()
+    citations: tuple[Any, ...] = ()
+
+
 class Block(Struct, gc=False):
     """A content block, as far as it has a part of its own."""
 
     text: str | None = None
     toolUse: ToolUse | None = None  # noqa: N815
     reasoningContent: Reasoning | None = None  # noqa: N815
-    citationsContent: Any = None  # noqa: N815
-    image: Any = None
+    citationsContent: Cited | None = None  # noqa: N815
+    image: dict[str, Any] | None = None
 
 
 class Message(Struct, gc=False):
@@ -129,8 +142,8 @@ class Delta(Struct, gc=False):
     toolUse: ToolDelta | None = None  # noqa: N815
     reasoningContent: Reasoning | None = None  # noqa: N815
     citation: Any = None
-    toolResult: Any = None  # noqa: N815
-    image: Any = None
+    toolResult: tuple[Any, ...] | None = None  # noqa: N815
+    image: dict[str, Any] | None = None
 
 
 class Start(Struct, gc=False):
