@@ -29,8 +29,8 @@ _SSE: Final = ("data:", "event:", "id:", ":", "retry:")
 _SSE_LINES: Final = 2_000
 _KNOWN: Final = names(
     "choices candidates output content data object id model usage embedding embeddings results result type error"
-    " message messages name models response text status detail promptFeedback metadata stopReason messageStop predictions"
-    " totalTokens input_tokens inputTokens done items completion generations outputs generated_text"
+    " message messages name models response text status detail promptFeedback metadata stopReason messageStop"
+    " predictions totalTokens input_tokens inputTokens done items completion generations outputs generated_text"
     " files file url version code"
 )
 """Fields of answers, lists, files and counts: a body of status 200 with none of them is no answer."""
@@ -179,7 +179,9 @@ def _is_answer(value: Any) -> bool:
     """Whether a body that came without a status is an answer, a stream of one, or a count."""
     if isinstance(value, str):
         return value.lstrip("\ufeff \r\n\t").startswith(_SSE) or ":event-type" in value[:400]
-    return isinstance(value, Mapping) and not _ANSWERS.isdisjoint(value) and not _carries_error(value)
+    if not isinstance(value, Mapping) or _carries_error(value):
+        return False
+    return value.get("object") == "list" or not _ANSWERS.isdisjoint(value)
 
 
 def _unreadable(text: str, provider: str | None, headers: Mapping[str, str]) -> ModelError | None:
@@ -214,7 +216,7 @@ def _of_exception(
         found = name_failure(evidence, TABLE, model=_text_of(link, "model") or _text_of(link, "model_name"))
         if found.certain and not _general(found):
             return found
-        if best is None or (found.certain and not best.certain):
+        if best is None or found.certain:  # of two that say no more than "connection", the cause says which
             best = found
     return best if best is not None else ModelError(_say(exception), certain=False)
 

@@ -144,6 +144,15 @@ CLOUDFLARE: Final = (
 )
 NAMED: Final = (
     Rule(
+        name="cohere-unsafe",
+        error=ContentFilterError,
+        source="Cohere 'Errors': 498, a request that violates the usage guidelines",
+        providers=("cohere",),
+        statuses=(498,),
+        sure=True,
+        scope="prompt",
+    ),
+    Rule(
         name="account-in-arrears",
         error=QuotaExhaustedError,
         source="DashScope 'Arrearage', Volcengine 'AccountOverdueError', Tencent, Moonshot, new-api",

@@ -198,8 +198,9 @@ def limit_in(text: str) -> Limit | None:
         return Limit(max_tokens=fits, requested_tokens=before + after, input_tokens=before, output_tokens=after)
     if ">" in text and (both := _MORE.search(text)) is not None:
         return _made(_count(both[2]), _count(both[1]), None, None)
-    span = _RANGE.search(text) if "[" in text else None
-    fits_ = _count(span[1]) if span is not None else numbers.by(_FITS)
+    if "[" in text and (span := _RANGE.search(text)) is not None:
+        return _made(_count(span[1]), None, None, None)
+    fits_ = numbers.by(_FITS)
     asked = numbers.by(_ASKED, but=fits_)
     return _made(fits_, asked, numbers.by(_INPUT, but=fits_), numbers.by(_OUTPUT, but=fits_))
 

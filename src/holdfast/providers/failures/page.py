@@ -28,9 +28,9 @@ What providers send when a call fails, what it means, and what to do. This page 
 Holdfast itself uses (`python -m holdfast.providers.failures.page`); a test fails where they differ.
 
 Proofs are asked in this order: codes that mean one thing only; structured details and numbers; words that mean one
-thing only; general codes; hints; the HTTP status alone. What only a hint or a status suggests is marked `certain=False`, and
-the first bytes of the body are kept in `error.raw`. "Again" says whether the same request may be sent to the same
-endpoint with hope.
+thing only; general codes; hints; the HTTP status alone. What only a hint or a status suggests is marked
+`certain=False`, and the first bytes of the body are kept in `error.raw`. "Again" says whether the same request may be
+sent to the same endpoint with hope.
 
 ```python
 from holdfast import classify

@@ -184,6 +184,7 @@ RULES: Final = (
         source="Google 'Context caching': an expired cache is a 404, and the model is there",
         phrases=(
             "cache content metadata",
+            "cached content metadata",
             "cachedcontent not found",
             "cached content not found",
             "cached content ... not found",

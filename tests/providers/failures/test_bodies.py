@@ -1,0 +1,181 @@
+"""Bodies of any kind: forms that servers use, and forms that are meant to hurt."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from time import process_time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.errors import ModelError
+from holdfast.providers.classify import classify
+from holdfast.providers.failures.body import evidence_of
+
+WIRES = ("openai_chat", "openai_responses", "anthropic", "gemini", "bedrock")
+MESSAGE = "Insufficient Balance"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": MESSAGE}},
+        {"error": MESSAGE},
+        {"error": {"error": {"message": MESSAGE}}},
+        {"detail": MESSAGE},
+        {"detail": [{"msg": MESSAGE, "input": "Rate limit exceeded"}]},
+        {"message": MESSAGE},
+        {"Message": MESSAGE},
+        {"errors": [{"message": MESSAGE}]},
+        [{"error": {"message": MESSAGE}}],
+        {"error": {"message": json.dumps({"error": {"message": MESSAGE}})}},
+        {"error": {"message": "wrapped: " + json.dumps({"message": MESSAGE})}},
+        {"error": {"message": str({"error": {"message": MESSAGE}})}},
+        {"error": {"metadata": {"raw": json.dumps({"message": MESSAGE})}, "message": "Provider returned error"}},
+        f"<html><head><title>{MESSAGE}</title></head><body>x</body></html>",
+        MESSAGE,
+        f'"{MESSAGE}"',
+        f'{{"error": {{"message": "{MESSAGE}", "type": "cut of',
+    ],
+)
+def test_a_message_is_found_wherever_servers_put_it(body: object) -> None:
+    raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    error = classify(status=400, body=raw)
+    assert error is not None
+    assert error.kind == "quota_exhausted"
+
+
+def test_what_the_caller_sent_proves_nothing() -> None:
+    body = {
+        "detail": [{"type": "missing", "loc": ["body", "n"], "msg": "Field required", "input": "insufficient quota"}]
+    }
+    error = classify(status=422, body=body)
+    assert error is not None
+    assert error.kind == "invalid_request"
+
+
+def test_a_status_inside_a_body_counts_only_where_http_said_success() -> None:
+    inner = {"error": {"message": "zork", "code": 503}}
+    assert evidence_of(inner, status=200).status == 503
+    assert evidence_of(inner, status=400).status == 400
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("Error code: 429 - {'error': {}}", 429),
+        ("litellm.X: status_code: 404, body: y", 404),
+        ("Server error '502 Bad Gateway' for url 'http://localhost:8000/'", 502),
+        ("http status 400, message: zork", 400),
+        ("api.openai.com | 524: A timeout occurred", 524),
+        ("got 12 of 500 rows", None),
+        ("took 504 ms", None),
+    ],
+)
+def test_a_status_is_read_from_a_text_only_where_it_is_said_to_be_one(text: str, status: int | None) -> None:
+    assert evidence_of(text).status == status
+
+
+def test_the_code_is_kept_as_it_was_written_and_keys_are_not() -> None:
+    body = {"error": {"code": "DeploymentNotFound", "message": "no; key sk-abcdefghijklmnopqrstuvwx was used"}}
+    error = classify(status=404, body=body)
+    assert error is not None
+    assert error.code == "DeploymentNotFound"
+    assert "sk-abc" not in f"{error} {error.raw} {error!r}"
+
+
+@pytest.mark.parametrize(
+    ("headers", "request_id"),
+    [
+        ({"x-request-id": "req_1"}, "req_1"),
+        ({"request-id": "req_2"}, "req_2"),
+        ({"x-amzn-requestid": "r3"}, "r3"),
+        ({"apim-request-id": "r4"}, "r4"),
+        ({}, "r5"),
+    ],
+)
+def test_the_request_id_is_kept(headers: dict[str, str], request_id: str) -> None:
+    error = classify(status=500, headers=headers, body={"error": {"message": "x"}, "request_id": "r5"})
+    assert error is not None
+    assert error.request_id == request_id
+
+
+HOSTILE = {
+    "ten megabytes": b'{"error": {"message": "' + b"a" * 10_000_000 + b'"}}',
+    "deep lists": b"[" * 100_000,
+    "deep objects": b'{"error":' * 50_000 + b"1" + b"}" * 50_000,
+    "many fields": json.dumps({f"k{i}": {"message": "x" * 50} for i in range(5_000)}).encode(),
+    "digits": b"9" * 60_000,
+    "quotes": b"'code': '" * 7_000,
+    "braces": b"{<" * 30_000,
+    "escapes": b'\\"' * 30_000,
+    "times": b"try again in " * 5_000,
+    "statuses": b"status " * 9_000,
+    "nested strings": json.dumps(json.dumps(json.dumps(json.dumps({"error": '{"error": "' * 500})))).encode(),
+    "zeros": b"\x00" * 60_000,
+    "tags": b"<title" * 10_000,
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_body_costs_next_to_nothing(body: bytes) -> None:
+    began = process_time()
+    error = classify(status=500, body=body)
+    assert error is not None
+    assert classify(body[:64_000].decode("utf-8", "replace")) is not None
+    assert process_time() - began < 0.25
+    assert len(error.raw or "") <= 4_096
+
+
+def test_the_time_is_linear_in_the_size() -> None:
+    def cost(size: int) -> float:
+        body = (b"word " * (size // 5))[:size]
+        times = []
+        for _ in range(5):
+            began = process_time()
+            classify(status=400, body=body)
+            times.append(process_time() - began)
+        return min(times)
+
+    assert cost(64_000) < 40 * max(cost(4_000), 0.0001)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["error", "message", "code", "type", "status", "details", "detail", "retryDelay", "innererror"]
+            )
+            | st.text(max_size=6),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()), st.integers(100, 599))
+def test_naming_never_raises_whatever_the_bytes(body: bytes, status: int) -> None:
+    for wire in WIRES:
+        error = import_module(f"holdfast.providers.{wire}.errors").error(status, {}, body, provider="x", now=1.0)
+        assert isinstance(error, ModelError)
+    result = classify(status=status, body=body)
+    assert result is None or isinstance(result, ModelError)
+    assert isinstance(classify(body.decode("utf-8", "replace")), ModelError)
+
+
+@settings(max_examples=60, deadline=None)
+@given(json_values)
+def test_naming_an_error_inside_a_stream_never_raises(payload: object) -> None:
+    for wire in WIRES[:-1]:
+        assert isinstance(
+            import_module(f"holdfast.providers.{wire}.errors").stream_error(payload, provider="x"), ModelError
+        )
+    bedrock = import_module("holdfast.providers.bedrock.errors")
+    assert isinstance(bedrock.stream_error("internalServerException", payload, provider="bedrock"), ModelError)

@@ -1,0 +1,78 @@
+"""Failures that arrive as success."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast.providers.failures.finish import failure_in_answer, failure_of_finish
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("content_filter", "content_filter"), ("refusal", "content_filter"), ("SAFETY", "content_filter"),
+        ("RECITATION", "content_filter"), ("SPII", "content_filter"), ("BLOCKLIST", "content_filter"),
+        ("IMAGE_SAFETY", "content_filter"), ("content_filtered", "content_filter"),
+        ("guardrail_intervened", "content_filter"), ("sensitive", "content_filter"), ("MODEL_ARMOR", "content_filter"),
+        ("MALFORMED_FUNCTION_CALL", "malformed_response"), ("malformed_tool_use", "malformed_response"),
+        ("error", "server_error"), ("network_error", "server_error"), ("insufficient_system_resource", "server_error"),
+    ],
+)  # fmt: skip
+def test_a_finish_reason_that_is_a_failure_gets_its_name(word: str, kind: str) -> None:
+    error = failure_of_finish("p", word)
+    assert error is not None
+    assert (error.kind, error.code, error.provider) == (kind, word, "p")
+
+
+@pytest.mark.parametrize("word", ["stop", "length", "tool_calls", "end_turn", "STOP", "MAX_TOKENS", "a_new_word", None])
+def test_other_words_are_no_failure(word: str | None) -> None:
+    assert failure_of_finish("p", word) is None
+
+
+def test_a_blocked_prompt_is_told_from_a_blocked_answer() -> None:
+    extra = {
+        "promptFeedback": {
+            "blockReason": "SAFETY",
+            "safetyRatings": [{"category": "HARM_CATEGORY_HATE_SPEECH", "blocked": True}],
+        }
+    }
+    prompt, response = failure_of_finish("google", None, extra), failure_of_finish("google", "SAFETY", {})
+    assert prompt is not None
+    assert response is not None
+    assert (prompt.scope, prompt.categories) == ("prompt", ("hate_speech",))
+    assert response.scope == "response"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"choices": []}, "malformed_response"),
+        ({"choices": [{"message": {"role": "assistant"}, "finish_reason": "content_filter"}]}, "content_filter"),
+        ({"choices": [{"message": {"content": None, "refusal": "I can't"}, "finish_reason": "stop"}]}, "content_filter"),
+        ({"choices": [{"message": {"content": ""}, "finish_reason": "stop"}]}, "malformed_response"),
+        ({"choices": [{"message": {"tool_calls": [{"function": {"name": "f", "arguments": '{"a'}}]}}]}, "malformed_response"),
+        ({"candidates": [], "promptFeedback": {"blockReason": "OTHER"}}, "content_filter"),
+        ({"candidates": [{"content": {"parts": []}, "finishReason": "RECITATION"}]}, "content_filter"),
+        ({"candidates": [{"content": {}}]}, "malformed_response"),
+        ({"type": "message", "content": [], "stop_reason": "refusal"}, "content_filter"),
+        ({"type": "message", "content": [], "stop_reason": "end_turn"}, "malformed_response"),
+        ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}, "output": []}, "content_filter"),
+        ({"status": "completed", "output": [{"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}]}, "content_filter"),
+        ({"status": "completed", "output": []}, "malformed_response"),
+        ({"type": "function_call", "status": "completed", "arguments": '{"a": '}, "malformed_response"),
+        ({"stopReason": "guardrail_intervened", "output": {"message": {"content": []}}}, "content_filter"),
+        ({"messageStop": {"stopReason": "content_filtered"}}, "content_filter"),
+        ({"predictions": [{"raiFilteredReason": "blocked"}]}, "content_filter"),
+    ],
+)  # fmt: skip
+def test_an_answer_without_use_is_a_failure(body: dict[str, object], kind: str) -> None:
+    error = failure_in_answer(body)
+    assert error is not None
+    assert error.kind == kind
+
+
+def test_a_refusal_keeps_what_was_said_and_its_category() -> None:
+    details = {"category": "cyber", "explanation": "Not this."}
+    error = failure_in_answer({"type": "message", "content": [], "stop_reason": "refusal", "stop_details": details})
+    assert error is not None
+    assert (error.message, error.categories) == ("Not this.", ("cyber",))

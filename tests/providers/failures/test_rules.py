@@ -1,0 +1,94 @@
+"""The order of proofs, and what must hold for every rule in the tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from holdfast.errors import ContentFilterError, InvalidRequestError, ModelError, QuotaExhaustedError, RateLimitError
+from holdfast.providers.anthropic.errors import TABLE as ANTHROPIC
+from holdfast.providers.bedrock.errors import TABLE as BEDROCK
+from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.rule import Rule, Table
+from holdfast.providers.failures.words import phrase_of, words_of
+from holdfast.providers.gemini.errors import TABLE as GEMINI
+from holdfast.providers.openai_chat.errors import TABLE as OPENAI
+from holdfast.providers.openai_responses.errors import TABLE as RESPONSES
+
+TABLES = (ANTHROPIC, BEDROCK, GEMINI, OPENAI, RESPONSES)
+
+TABLE = Table(
+    (
+        Rule(name="status", error=ModelError, source="-", statuses=(400,)),
+        Rule(name="hint", error=ModelError, source="-", hints=("perhaps money",)),
+        Rule(name="type", error=InvalidRequestError, source="-", types=("general",)),
+        Rule(name="phrase", error=QuotaExhaustedError, source="-", phrases=("out of money",)),
+        Rule(name="test", error=RateLimitError, source="-", test=lambda evidence: "n" in evidence.details),
+        Rule(name="code", error=ContentFilterError, source="-", codes=("special",)),
+        Rule(name="numbered", error=RateLimitError, source="-", codes=("17",), providers=("here",)),
+        Rule(name="only-429", error=RateLimitError, source="-", phrases=("too much",), at=(429,)),
+        Rule(name="never-401", error=RateLimitError, source="-", phrases=("too many",), not_at=(401,)),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "name"),
+    [
+        (Evidence(status=400, codes=("general", "special"), messages=("out of money",), details={"n": 1}), "code"),
+        (Evidence(status=400, codes=("general",), messages=("out of money",), details={"n": 1}), "test"),
+        (Evidence(status=400, codes=("general",), messages=("You are Out of `money`!",)), "phrase"),
+        (Evidence(status=400, codes=("general",), messages=("perhaps money",)), "type"),
+        (Evidence(status=400, messages=("perhaps money",)), "hint"),
+        (Evidence(status=400, messages=("zork",)), "status"),
+        (Evidence(status=404, messages=("perhaps money",)), None),
+        (Evidence(codes=("17",), provider="here"), "numbered"),
+        (Evidence(codes=("17",), provider="there"), None),
+        (Evidence(status=429, messages=("too much",)), "only-429"),
+        (Evidence(status=503, messages=("too much",)), None),
+        (Evidence(status=401, messages=("too many",)), None),
+        (Evidence(messages=("too many",)), "never-401"),
+    ],
+)
+def test_the_most_telling_proof_wins(evidence: Evidence, name: str | None) -> None:
+    match = TABLE.match(evidence)
+    assert (match.rule.name if match else None) == name
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "found"),
+    [
+        ("max_tokens is too large", "'max_tokens' is too large: 9", True),
+        ("rate limit", "prorate limits", False),
+        ("rate limit", "rate-limit", True),
+        ("can't do", "I can\u2019t do it", True),
+        ("at most ... images", "at most 20 images", True),
+        ("at most ... images", "images: at most 20", False),
+        ("余额不足", "错误 余额不足 请充值", True),
+    ],
+)
+def test_phrases_are_whole_words_whatever_stands_between_them(phrase: str, text: str, found: bool) -> None:
+    assert phrase_of(phrase).within(words_of(text).line) is found
+
+
+@pytest.mark.parametrize("table", TABLES, ids=range(len(TABLES)))
+def test_every_rule_has_a_source_and_something_to_look_at(table: Table) -> None:
+    for rule in table.rules:
+        assert rule.source, rule.name
+        assert rule.codes or rule.types or rule.phrases or rule.hints or rule.statuses or rule.test, rule.name
+
+
+def test_names_of_rules_are_unique() -> None:
+    assert [name for name, times in Counter(rule.name for rule in RESPONSES.rules).items() if times > 1] == []
+
+
+def test_every_status_of_a_failure_has_a_rule() -> None:
+    for table in TABLES:
+        assert [status for status in range(400, 600) if table.match(Evidence(status=status)) is None] == []
+
+
+def test_a_rate_limit_of_any_wording_is_never_an_overflow() -> None:
+    for rule in RESPONSES.rules:
+        if rule.error.kind == "context_overflow" and rule.phrases:
+            assert 429 in rule.not_at, rule.name
