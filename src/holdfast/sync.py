@@ -46,7 +46,7 @@ class Client:
 
     def create(self, messages: Messages, **ask: Unpack[Ask]) -> Response:
         """The complete response; see `holdfast.Client.create`."""
-        return _run(self._client.create(messages, **ask))
+        return run(self._client.create(messages, **ask))
 
     def stream(self, messages: Messages, **ask: Unpack[Ask]) -> Stream:
         """The response as it comes: `with client.stream(...) as stream`; see `holdfast.Client.stream`."""
@@ -55,6 +55,11 @@ class Client:
     def on_error(self, *kinds: type[ModelError], times: int = 1) -> Callable[[H], H]:
         """Decorate a handler; see `holdfast.Client.on_error`. It runs in the loop's thread and must not block it."""
         return self._client.on_error(*kinds, times=times)
+
+    @property
+    def wrapped(self) -> AsyncClient:
+        """The async client that does the work; only ever used in the loop's thread (`run`)."""
+        return self._client
 
     @property
     def totals(self) -> Totals:
@@ -67,7 +72,7 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
-        _run(self._client.close())
+        run(self._client.close())
 
     def __enter__(self) -> Self:
         return self
@@ -93,16 +98,16 @@ class Stream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _run(self._stream.close())
+        run(self._stream.close())
 
     def __iter__(self) -> Iterator[Event]:
-        while (event := _run(_next(self._stream))) is not None:
+        while (event := run(_next(self._stream))) is not None:
             yield event
 
     def text(self) -> Iterator[str]:
         """Only the words, each once and in order, in every `on_break` mode."""
         words = self._stream.text()
-        while (text := _run(_next(words))) is not None:
+        while (text := run(_next(words))) is not None:
             yield text
 
     def response(self) -> Response:
@@ -111,7 +116,7 @@ class Stream:
 
     def finish(self) -> Response:
         """Read the rest and give the whole response."""
-        return _run(self._stream.finish())
+        return run(self._stream.finish())
 
 
 async def _next(items: Any) -> Any:
@@ -168,7 +173,7 @@ def _loop() -> asyncio.AbstractEventLoop:
         return _worker.loop
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T]) -> T:
     """Do `work` in the loop's thread. An interrupt (Ctrl-C) cancels it there and waits until it has let go."""
     future = asyncio.run_coroutine_threadsafe(work, _loop())
     try:

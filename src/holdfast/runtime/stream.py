@@ -40,14 +40,23 @@ class Stream:
         self._fold.add(event)
         return event
 
+    async def events(self, *, restarts: bool = True) -> AsyncIterator[Event]:
+        """The events; without a `Restart` among them for consumers that could not take one.
+
+        Without restarts, `"restart"` holds the answer back until it is complete, and `"resume"` ends truncated where an
+        answer cannot be continued.
+        """
+        async for event in self._open(restarts=restarts):
+            self._fold.add(event)
+            yield event
+
     async def text(self) -> AsyncIterator[str]:
         """Only the words, each once and in order, in every `on_break` mode.
 
         Words cannot be taken back: under `"restart"` they come when the answer is complete, and under `"resume"` an
         answer that cannot be continued ends here, with `response().truncated` set.
         """
-        async for event in self._open(restarts=False):
-            self._fold.add(event)
+        async for event in self.events(restarts=False):
             if isinstance(event, TextDelta) and event.text:
                 yield event.text
 
