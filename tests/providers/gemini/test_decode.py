@@ -251,6 +251,14 @@ def test_a_body_that_is_no_answer_is_a_typed_error(body: bytes, error: type[Mode
         list(decode_all(CODEC.decoder(ASKED, "m", {}), [body]))
 
 
+@pytest.mark.parametrize("size", [1, 30, 5000])
+def test_an_error_that_stands_bare_in_the_stream_is_still_an_error(size: int) -> None:
+    bare = json.dumps({"error": {"code": 503, "message": "x", "status": "UNAVAILABLE"}}, indent=2).encode()
+    body = sse(chunk({"text": "Hel"})) + bare + b"\n"
+    with pytest.raises(OverloadedError):
+        list(decode_all(CODEC.decoder(ASKED, "m", {}), [body[at : at + size] for at in range(0, len(body), size)]))
+
+
 def test_a_whole_answer_without_a_finish_reason_is_whole_and_says_unknown() -> None:
     assert whole(chunk({"text": "Hi"})).finish_reason == "unknown"
 

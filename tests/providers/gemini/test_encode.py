@@ -64,6 +64,7 @@ def accept(body: dict[str, Any]) -> None:
         (False, "gemini-3-pro", False, "/models/gemini-3-pro:generateContent"),
         (False, "gemini-3-pro", True, "/models/gemini-3-pro:streamGenerateContent?alt=sse"),
         (False, "models/gemini-3-pro", False, "/models/gemini-3-pro:generateContent"),
+        (False, "google/gemini-3-pro", False, "/models/gemini-3-pro:generateContent"),
         (False, "tunedModels/mine", False, "/tunedModels/mine:generateContent"),
         (True, "gemini-3-pro", False, "/publishers/google/models/gemini-3-pro:generateContent"),
         (True, "gemini-3-pro", True, "/publishers/google/models/gemini-3-pro:streamGenerateContent?alt=sse"),
@@ -262,6 +263,9 @@ def test_settings_and_safety_settings() -> None:
         (OLD, Settings(reasoning_effort="high"), {"thinkingBudget": 24576, "includeThoughts": True}),
         ("gemini-2.5-pro", Settings(reasoning_effort="none"), {"thinkingBudget": 128}),
         ("gemini-2.0-flash", Settings(reasoning_effort="high"), None),
+        ("gemma-3-27b", Settings(reasoning_effort="high"), None),
+        ("tunedModels/mine", Settings(thinking_budget=5), {"thinkingBudget": 5, "includeThoughts": True}),
+        ("gemini-flash-latest", Settings(reasoning_effort="low"), {"thinkingLevel": "LOW", "includeThoughts": True}),
     ],
 )
 def test_thinking_is_asked_for_in_the_models_own_measure(model: str, asked: Settings, config: Any) -> None:

@@ -219,6 +219,18 @@ def test_a_refusal_is_a_content_filter_with_its_words() -> None:
     assert error.message == "I will not."
 
 
+def test_what_azures_filters_objected_to_is_named() -> None:
+    results = {"hate": {"filtered": True, "severity": "high"}, "sexual": {"filtered": False}}
+    ending = ended(
+        "incomplete",
+        incomplete_details={"reason": "content_filter"},
+        content_filters=[{"content_filter_results": results}],
+    )
+    error = verdict(answered(created(), ending))
+    assert isinstance(error, ContentFilterError)
+    assert error.categories == ("hate",)
+
+
 @pytest.mark.parametrize(
     ("details", "reason", "raw"),
     [
@@ -255,6 +267,18 @@ def test_a_failure_inside_the_stream_is_a_typed_error_after_what_came_before(
         seen.extend(decode_all(decoder, [sse(created(), added(MESSAGE), said("Hel"), event, said("lo"))]))
     assert fold(seen).text == "Hel"
     assert (raised.value.provider, raised.value.model) == ("openai", "gpt-5")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'event: error\ndata: {"error": {"code": "rate_limit_exceeded", "message": "x"}}\n\n',
+        b'{"error": {"code": "rate_limit_exceeded", "message": "x"}}\n',
+    ],
+)
+def test_an_error_that_is_no_proper_event_is_still_an_error(odd: bytes) -> None:
+    with pytest.raises(RateLimitError):
+        list(decode_all(CODEC.decoder(ASKED, "gpt-5", {}), [sse(created()) + odd]))
 
 
 def test_unknown_events_pieces_and_items_break_nothing() -> None:

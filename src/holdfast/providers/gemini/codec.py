@@ -63,7 +63,7 @@ class GeminiCodec:
         return errors.error(status, headers, body, provider=self.dialect.provider, model=model, now=now)
 
     def _url(self, model: str, *, stream: bool) -> str:
-        name = quote(model, safe="/@:-._")
+        name = quote(model.removeprefix("google/"), safe="/@:-._")
         if not model.startswith(_WHOLE_NAMES):
             name = f"publishers/google/models/{name}" if self.dialect.vertex else f"models/{name}"
         return f"/{name}:streamGenerateContent?alt=sse" if stream else f"/{name}:generateContent"

@@ -31,6 +31,7 @@ class GeminiDecoder:
         self._sse = SSEDecoder()
         self._whole: list[bytes] | None = None
         self._begun = False
+        self._recent: list[bytes] = []  # since the last event, which they may end
 
     @property
     def checkpoint(self) -> Checkpoint | None:
@@ -44,6 +45,7 @@ class GeminiDecoder:
         self._sse = SSEDecoder()
         self._whole = None
         self._begun = False
+        self._recent.clear()
         self._answer.go_on()
 
     def feed(self, data: bytes) -> Iterator[Event]:
@@ -54,7 +56,11 @@ class GeminiDecoder:
         if self._whole is not None:
             self._whole.append(data)
             return
-        for message in self._sse.feed(data):
+        messages = self._sse.feed(data)
+        if messages:
+            self._recent.clear()
+        self._recent.append(data)
+        for message in messages:
             yield from self._take(message.data)
 
     def close(self) -> Iterator[Event]:
@@ -64,8 +70,19 @@ class GeminiDecoder:
         else:
             yield from self._take_rest()
             if self._answer.finish_reason is None:
+                self._look_for_bare_error()
                 raise StreamInterruptedError("The stream ended without a finish reason", **self._facts())
         yield from self._answer.end()
+
+    def _look_for_bare_error(self) -> None:
+        """Raise the error that stands in the stream, over several lines, without being an event of it."""
+        tail = b"".join(self._recent).replace(b"\r\n", b"\n").rpartition(b"\n\n")[2].strip()
+        try:
+            chunk = wire.read_chunk(tail)
+        except msgspec.DecodeError:
+            return
+        if chunk.error is not None:
+            raise self._said(chunk.error)
 
     def _take_rest(self) -> Iterator[Event]:
         rest = self._sse.close()

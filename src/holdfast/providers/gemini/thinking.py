@@ -44,8 +44,8 @@ def thinking_config(settings: Settings, model: str, notes: list[str]) -> dict[st
     effort, budget = settings.reasoning_effort, settings.thinking_budget
     if effort is None and budget is None:
         return None
-    if generation(model) < (2, 5) and generation(model) != (0, 0):
-        notes.append("reasoning_effort and thinking_budget were left out: the model does not think")
+    if generation(model) < (2, 5) and not has_levels(model) and (budget is None or generation(model) > (0, 0)):
+        notes.append("reasoning_effort and thinking_budget were left out: the model is not known to think")
         return None
     if budget is not None:
         return _shown({"thinkingBudget": budget}, shown=budget != 0)

@@ -76,7 +76,17 @@ class ResponsesDecoder:
         elif (rest := self._sse.close()) is not None:
             yield from self._take_rest(rest.data)
         if not self._over:
+            yield from self._take_bare(self._sse.stray)
             raise self._cut()
+
+    def _take_bare(self, line: bytes) -> Iterator[Event]:
+        """An error that stands in the stream without being an event of it."""
+        try:
+            event = wire.read_event(line)
+        except msgspec.DecodeError:
+            return
+        if isinstance(event, wire.Error):
+            yield from self._turn(event)
 
     def _take_rest(self, data: bytes) -> Iterator[Event]:
         """An event without the empty line after it: whole only if it is the terminal one, of servers that stint."""

@@ -22,7 +22,7 @@ from holdfast.providers.portable import adapt
 from holdfast.providers.strict import strict_schema
 from holdfast.request import NamedTool, OutputSchema, Request, Settings, Tool, ToolChoice
 
-_REASONS: Final = re.compile(r"(?:.*[/.])?(?:o\d|gpt-(?:[5-9]|\d\d)(?!.*chat)|gpt-oss|codex|computer-use)")
+_REASONS: Final = re.compile(r"(?:.*[/.])?(?:o\d|gpt-(?:[5-9]|\d\d)(?!.*chat)|codex|computer-use)")
 """Names of models that reason, and so take `reasoning` and give encrypted reasoning (docs, "Reasoning models")."""
 
 _ENCRYPTED: Final = "reasoning.encrypted_content"

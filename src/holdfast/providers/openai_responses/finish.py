@@ -60,4 +60,18 @@ def said_besides(body: Body, refusal: str) -> dict[str, Any]:
         said["cost"] = body.usage.cost  # OpenRouter's, in dollars
     if refusal:
         said["refusal"] = refusal
+    if blocked := _blocked(body.content_filters):
+        said["categories"] = blocked
     return said
+
+
+def _blocked(filters: Any) -> tuple[str, ...]:
+    """What Azure's filters objected to, by category (docs, "Content filtering")."""
+    found = [one.get("content_filter_results") for one in filters or () if isinstance(one, dict)]
+    return tuple(
+        name
+        for results in found
+        if isinstance(results, dict)
+        for name, result in results.items()
+        if isinstance(result, dict) and result.get("filtered")
+    )

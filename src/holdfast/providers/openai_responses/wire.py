@@ -217,7 +217,7 @@ class ArgumentsDone(Piece, tag="response.function_call_arguments.done"):
 
 class _Typed(Struct):
     type: str | None = None
-    sequence_number: int | None = None
+    error: Any = None
 
 
 PieceEvent: TypeAlias = (
@@ -245,7 +245,7 @@ _KNOWN: Final = frozenset(cls.__struct_config__.tag for cls in get_args(PieceEve
 
 
 def read_event(data: bytes) -> StreamEvent | None:
-    """The event of one SSE message; None for a type that is unknown here.
+    """The event of one SSE message; None for a type that is unknown here. An object with an `error` is one, untyped.
 
     Raises:
         msgspec.DecodeError: this is no JSON, or a known event of the wrong shape.
@@ -253,9 +253,10 @@ def read_event(data: bytes) -> StreamEvent | None:
     try:
         return _EVENT.decode(data)
     except msgspec.ValidationError:
-        if _TYPED.decode(data).type in _KNOWN:
+        typed = _TYPED.decode(data)
+        if typed.type in _KNOWN:
             raise
-        return None
+        return None if typed.error is None else Error(error=typed.error)
 
 
 def read_body(data: bytes) -> Body:
