@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from holdfast.errors import ModelError, RateLimitError
+from holdfast.errors import ContextOverflowError, ModelError, RateLimitError
 from holdfast.events import Event
 from holdfast.messages import UserMessage
 from holdfast.providers.catalog import make_codec, make_service
 from holdfast.providers.codec import Dialect, decode_all
 from holdfast.request import Request, Settings, Tool
 from holdfast.response import Response, fold
-from holdfast.simulator import Simulator, expected_answer, vocabulary
+from holdfast.simulator import Simulator, Window, expected_answer, vocabulary
 from holdfast.simulator import faults as f
 from holdfast.simulator.answers import Manner, answer
 from holdfast.simulator.faults import KINDS
@@ -91,6 +91,17 @@ async def test_a_wait_is_understood_on_every_wire_that_states_one(wire):
         with pytest.raises(RateLimitError) as caught:
             await call(sim, wire, REQUEST)
     assert caught.value.retry_after == 7
+
+
+@pytest.mark.parametrize(("states", "understood_"), [(None, 100), (4000, 4000), (0, None)])
+@pytest.mark.parametrize("wire", WIRES)
+async def test_an_overflow_states_the_numbers_that_the_window_wants_it_to(wire, states, understood_):
+    long = REQUEST.replace(messages=[UserMessage("word " * 400)])
+    async with Simulator(failing(window=Window(tokens=100, states=states))) as sim:
+        with pytest.raises(ContextOverflowError) as caught:
+            await call(sim, wire, long)
+    limit = caught.value.limit
+    assert (None if limit is None else limit.max_tokens) == understood_
 
 
 RESUMABLE = [

@@ -48,14 +48,25 @@ def error_of(kind: str, scene: Scene, message: str | None = None, **facts: Any) 
     if kind == "context_overflow":
         asked = scene.response.usage.input_tokens
         stated.setdefault("limit", Limit(max_tokens=max(asked // 2, 1), requested_tokens=asked, input_tokens=asked))
+        message = message or _overflow(stated["limit"])
     return ERRORS[kind](message or _MESSAGES[kind], **stated)
+
+
+def _overflow(limit: Limit | None) -> str | None:
+    """The words that most servers choose, so that the numbers are there on every wire."""
+    if limit is None or limit.max_tokens is None:
+        return None
+    return (
+        f"This model's maximum context length is {limit.max_tokens} tokens. "
+        f"However, your messages resulted in {limit.requested_tokens} tokens."
+    )
 
 
 def _refuse(fault: f.Refuse, scene: Scene) -> Draft:
     wait = fault.retry_after
-    message = fault.message or _MESSAGES[fault.kind]
+    message = fault.message
     if wait is not None and fault.wait == "text":
-        message = f"{message} Please try again in {wait:g}s."
+        message = f"{message or _MESSAGES[fault.kind]} Please try again in {wait:g}s."
     native = wait if fault.wait == "native" else None
     facts = {"status": fault.status, "code": fault.code, "retry_after": native}
     stated = {name: value for name, value in facts.items() if value is not None}
