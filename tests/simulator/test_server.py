@@ -70,6 +70,13 @@ async def test_the_record_is_bounded():
         assert [json.loads(one.body)["messages"][0]["content"] for one in sim.requests] == ["two", "three"]
 
 
+async def test_large_bodies_are_forgotten_before_they_fill_the_memory():
+    async with Simulator() as sim:
+        for _ in range(5):
+            await send(sim, b"{" + b" " * (20 << 20))
+        assert len(sim.requests) == 3
+
+
 async def test_the_same_storm_blows_twice():
     async def faults() -> list[str | None]:
         async with Simulator(load("storm")) as sim:

@@ -30,6 +30,7 @@ from holdfast.simulator.wire import Asked
 
 _KEYS: Final = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
 _SECRET: Final = frozenset({*_KEYS, "cookie", "x-amz-security-token"})
+_HELD: Final = 64 << 20  # bytes of bodies that are remembered
 _PROMPTS: Final = 50_000  # different prompts whose attempts are counted
 # The header in which each provider names the request (its API reference); Gemini has none.
 _REQUEST_ID: Final = {
@@ -74,7 +75,8 @@ class Reception:
         self.scenario = scenario
         self._wires = tuple(wires)
         self._services: dict[CodecName, Service] = {}
-        self.received: deque[Received] = deque(maxlen=max_records)
+        self.received: deque[Received] = deque()
+        self._max_records, self._held = max_records, 0
         self._numbers: Counter[str] = Counter()
         self._attempts: OrderedDict[bytes, int] = OrderedDict()
         self._limiters: dict[str, RateLimiter] = {}
@@ -94,12 +96,18 @@ class Reception:
         )
         service = self._service(asked)
         if service is None:
-            self.received.append(record)
+            self._remember(record)
             return written(self._kept.find(asked) or drafted(self._elsewhere(asked)))
         record, draft = self._read(asked, service, replace(record, wire=service.name), wall)
-        self.received.append(record)
+        self._remember(record)
         stated = {_REQUEST_ID[service.name]: record.request_id} if service.name in _REQUEST_ID else {}
         return written(replace(draft, headers={**stated, **draft.headers}))
+
+    def _remember(self, record: Received) -> None:
+        self.received.append(record)
+        self._held += len(record.body)
+        while len(self.received) > self._max_records or (self._held > _HELD and len(self.received) > 1):
+            self._held -= len(self.received.popleft().body)
 
     def _read(self, asked: Asked, service: Service, record: Received, wall: float) -> tuple[Received, Draft]:
         try:

@@ -51,7 +51,7 @@ class Simulator:
         port: 0 takes a free one.
         max_connections: those beyond are reset at once.
         max_body: bytes of a request; larger ones are refused with 413.
-        max_records: how many requests are remembered.
+        max_records: how many requests are remembered, together with at most 64 MB of their bodies.
         wires: those that it speaks.
         clock: where time comes from.
 
