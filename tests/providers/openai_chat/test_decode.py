@@ -870,6 +870,60 @@ def outcome(chunks: list[bytes], dialect: Dialect) -> tuple[list[Event], type[Mo
     return events, None
 
 
+oddities = st.recursive(
+    st.sampled_from([None, "", "x", 0, -1, 1.5, True, 10**30]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "choices",
+                    "delta",
+                    "message",
+                    "content",
+                    "tool_calls",
+                    "function",
+                    "index",
+                    "id",
+                    "name",
+                    "arguments",
+                    "usage",
+                    "error",
+                    "logprobs",
+                    "finish_reason",
+                    "reasoning_details",
+                    "text",
+                    "type",
+                    "images",
+                    "audio",
+                    "annotations",
+                    "function_call",
+                    "refusal",
+                    "prompt_filter_results",
+                    "content_filter_results",
+                    "x_groq",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=400)
+@given(oddities, oddities, oddities, st.booleans())
+def test_whatever_json_comes_the_outcome_is_an_answer_or_a_typed_error(
+    top: Any, beside: Any, inner: Any, streamed: bool
+) -> None:
+    choice = {**beside, "delta": inner, "message": inner} if isinstance(beside, dict) else beside
+    payload = {**top, "choices": [choice]} if isinstance(top, dict) else top
+    body = stream(delta(content="a"), payload, delta("stop")) if streamed else json.dumps(payload).encode()
+    events, error = outcome([body], Dialect(provider="test", think_tags=True))
+    assert isinstance(events[-1], Finish) if error is None else issubclass(error, ModelError)
+
+
 @settings(max_examples=250)
 @given(bodies(), st.lists(st.integers(0, 2000), max_size=8), st.booleans())
 def test_chunking_never_matters_and_every_body_ends_well(body: bytes, cuts: list[int], think_tags: bool) -> None:

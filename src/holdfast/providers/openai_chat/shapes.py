@@ -57,8 +57,9 @@ def tells_error(payload: Any) -> bool:
         return False
     if any(payload.get(key) not in NO_ERROR for key in _ERROR_KEYS):
         return True
-    if payload.get("choices"):
-        return any(isinstance(choice, dict) and choice.get("error") for choice in payload["choices"])
+    if choices := payload.get("choices"):
+        found = choices if isinstance(choices, list) else ()
+        return any(isinstance(choice, dict) and choice.get("error") for choice in found)
     if "error" in (payload.get("type"), payload.get("object")) or payload.get("success") is False:
         return True
     base = payload.get("base_resp")  # MiniMax
