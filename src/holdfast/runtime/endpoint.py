@@ -10,10 +10,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from holdfast.errors import AuthenticationError, ConfigurationError
-from holdfast.providers.catalog import CATALOG, AuthSpec, CodecName, EndpointSpec, make_codec
+from holdfast.providers.catalog import CATALOG, CodecName, EndpointSpec, address, make_codec, unlisted
 from holdfast.providers.codec import Dialect
 from holdfast.runtime.auth import Auth, KeyAuth, NoAuth, TokenAuth, TokenSource
-from holdfast.runtime.clock import Clock
+from holdfast.runtime.clock import Clock, SystemClock
+from holdfast.runtime.cloud_auth import cloud_auth
 from holdfast.runtime.http_model import HTTPModel
 from holdfast.runtime.secret import Secret
 from holdfast.runtime.transport import Transport
@@ -33,6 +34,7 @@ class Endpoint:
         codec: the wire it speaks.
         dialect: how it differs from the plain wire.
         headers: sent with every request.
+        spec: all that the catalog would say, for an endpoint of a configuration.
         transport: the network; by default that of the client.
 
     Raises:
@@ -50,11 +52,12 @@ class Endpoint:
         codec: CodecName | None = None,
         dialect: Dialect | None = None,
         headers: Mapping[str, str] | None = None,
+        spec: EndpointSpec | None = None,
         transport: Transport | None = None,
         clock: Clock | None = None,
     ) -> None:
-        spec = CATALOG.get(name) or EndpointSpec(name=name, codec="openai_chat", auth=AuthSpec(required=False))
-        own = base_url or _address(spec)
+        spec = spec or CATALOG.get(name) or unlisted(name)
+        own = base_url or address(spec, os.environ)
         if not own:
             raise ConfigurationError(f"The endpoint {name!r} is not in the catalog: give its base_url.")
         self.name = name
@@ -62,10 +65,10 @@ class Endpoint:
         self._spec = replace(
             spec,
             codec=codec or spec.codec,
-            dialect=dialect or (spec.dialect if spec.dialect.provider else replace(spec.dialect, provider=name)),
+            dialect=dialect or spec.dialect,
             headers={**spec.headers, **(headers or {})},
         )
-        self._auth = _auth(self._spec, api_key, token, elsewhere=bool(base_url) and base_url != _address(spec))
+        self._auth = _auth(self._spec, api_key, token, elsewhere=_is_elsewhere(spec, base_url), clock=clock)
         self._transport = transport
         self._clock = clock
 
@@ -115,11 +118,24 @@ def _simulated(transport: Transport | None, clock: Clock | None) -> Endpoint:
     return Endpoint(SIMULATOR, base_url=base_url, transport=transport, clock=clock)
 
 
-def _address(spec: EndpointSpec) -> str:
-    return next((os.environ[name] for name in spec.base_url_env if os.environ.get(name)), spec.base_url)
+def _is_elsewhere(spec: EndpointSpec, base_url: str | None) -> bool:
+    """Whether this address is not the one that the catalog's key belongs to."""
+    if base_url is None:
+        return False
+    try:
+        return base_url.rstrip("/") != address(spec, os.environ)
+    except ConfigurationError:  # the catalog has a template, and the environment does not fill it
+        return True
 
 
-def _auth(spec: EndpointSpec, key: str | Secret | None, token: TokenSource | None, *, elsewhere: bool) -> Auth:
+def _auth(
+    spec: EndpointSpec,
+    key: str | Secret | None,
+    token: TokenSource | None,
+    *,
+    elsewhere: bool,
+    clock: Clock | None,
+) -> Auth:
     if token is not None:
         return TokenAuth(token)
     auth = spec.auth
@@ -127,9 +143,12 @@ def _auth(spec: EndpointSpec, key: str | Secret | None, token: TokenSource | Non
     if secret is None and not elsewhere:
         secret = Secret.from_env(auth.env)
     if secret is not None:
-        return KeyAuth(secret, header=auth.header, scheme="Bearer" if auth.scheme == "bearer" else "")
-    if auth.required and not elsewhere:
-        raise AuthenticationError(
-            f"No key for {spec.name!r}: set {' or '.join(auth.env)}, or pass api_key.", provider=spec.name
-        )
-    return NoAuth()
+        return KeyAuth(secret, header=auth.header, scheme="" if auth.scheme == "header" else "Bearer")
+    match auth.scheme:
+        case "google" | "aws" if not elsewhere:
+            return cloud_auth(auth.scheme, clock or SystemClock())
+        case "bearer" | "header" if auth.required and not elsewhere:
+            names = " or ".join(auth.env)
+            raise AuthenticationError(f"No key for {spec.name!r}: set {names}, or pass api_key.", provider=spec.name)
+        case _:
+            return NoAuth()
