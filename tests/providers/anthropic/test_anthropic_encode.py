@@ -294,6 +294,31 @@ def test_options_of_the_dialect_lie_under_what_the_caller_says() -> None:
     assert (sent["service_tier"], sent["speed"]) == ("auto", "standard")
 
 
+def test_an_endpoint_that_speaks_the_wire_nearly_is_sent_only_what_it_takes() -> None:
+    codec = AnthropicCodec(
+        Dialect(images=False, documents="none", parallel_tool_calls=False, reasoning_effort=False, tool_choice=False)
+    )
+    sent = body(
+        UserMessage((Image(url="https://x/a.png"), Document(text="plain", name="a"))), codec=codec, model="near-1",
+        tools=(SEARCH,), tool_choice="required", settings=Settings(parallel_tool_calls=False, thinking_budget=2000),
+    )  # fmt: skip
+    assert [block["type"] for block in sent["messages"][0]["content"]] == ["text", "text"]
+    assert not {"tool_choice", "thinking"} & set(sent)
+
+
+def test_a_file_that_the_wire_has_no_word_for_is_told_in_words_and_noted() -> None:
+    given = UserMessage((Document(data=b"PK", media_type="application/zip", name="a.zip"),))
+    block = body(given)["messages"][0]["content"][0]
+    assert (block["type"], "a.zip" in block["text"]) == ("text", True)
+    assert CODEC.encode(Request(messages=(given,)), MODEL).notes != ()
+
+
+def test_text_of_any_kind_is_sent_as_plain_text() -> None:
+    given = UserMessage((Document(data=b'{"a": 1}', media_type="application/json"),))
+    source = body(given)["messages"][0]["content"][0]["source"]
+    assert source == {"type": "text", "media_type": "text/plain", "data": '{"a": 1}'}
+
+
 def wrong(sent: dict[str, Any], *, prefill: bool) -> list[str]:
     """What the API would reject of these messages (docs, "Errors", and its own words)."""
     found: list[str] = []

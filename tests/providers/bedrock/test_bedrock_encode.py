@@ -247,6 +247,17 @@ def test_a_prefix_is_a_prefill_or_an_instruction() -> None:
     ]
 
 
+def test_a_file_that_the_wire_has_no_word_for_is_told_in_words_and_noted() -> None:
+    given = UserMessage((Document(data=b"PK", media_type="application/zip", name="a.zip"),))
+    assert "a.zip" in body(given)["messages"][0]["content"][0]["text"]
+    assert notes(given) != ""
+
+
+def test_text_of_any_kind_is_sent_as_a_text_file() -> None:
+    given = UserMessage((Document(data=b'{"a": 1}', media_type="application/json", name="a"),))
+    assert body(given)["messages"][0]["content"][0]["document"]["format"] == "txt"
+
+
 def wrong(sent: dict[str, Any], *, prefill: bool) -> list[str]:
     """What the API would reject of these messages (user guide, "Converse", and its own words)."""
     found = [refused(sent)] if refused(sent) else []

@@ -34,6 +34,7 @@ from holdfast.messages import (
     UserMessage,
 )
 from holdfast.providers.anthropic.wire import ORIGIN
+from holdfast.providers.legible import is_text
 
 Block = dict[str, Any]
 
@@ -176,13 +177,17 @@ def _source(part: Document) -> Block:
     if part.text is not None:
         return {"type": "text", "media_type": "text/plain", "data": part.text}
     if part.data is not None:
-        # Besides PDF only plain text is taken; text of any other kind is told as that (docs, "PDF support").
-        if media_type.startswith("text/"):
+        if is_text(media_type):  # of any kind, told as plain
             return {"type": "text", "media_type": "text/plain", "data": part.data.decode("utf-8", "replace")}
         return {"type": "base64", "media_type": media_type, "data": part.data}
     if part.url is not None:
         return _inline(part.url) or {"type": "url", "url": part.url}
     return {"type": "file", "file_id": part.file_id}
+
+
+def takes(part: Document) -> bool:
+    """Whether the wire has a source for this file: PDF, text, what the provider fetches (docs, "PDF support")."""
+    return part.data is None or part.media_type in (None, "application/pdf") or is_text(part.media_type)
 
 
 def read_parts(content: Any) -> Iterator[Part]:

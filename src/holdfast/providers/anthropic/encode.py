@@ -12,12 +12,13 @@ import msgspec
 from msgspec import Struct
 
 from holdfast.messages import AssistantMessage, Message, Opaque, SystemMessage
-from holdfast.providers.anthropic.blocks import message_blocks, system_blocks
+from holdfast.providers.anthropic.blocks import message_blocks, system_blocks, takes
 from holdfast.providers.anthropic.wire import ORIGIN
 from holdfast.providers.claude import Claude, Plan, claude, plan, sampling
 from holdfast.providers.closed import closed_schema
 from holdfast.providers.codec import Dialect
 from holdfast.providers.continuation import carry_on, prefills
+from holdfast.providers.legible import legible
 from holdfast.providers.output import answer_tool, downgrade
 from holdfast.providers.overlay import overlay
 from holdfast.providers.portable import ALL_KINDS, HistoryRules, Kind, adapt
@@ -33,6 +34,7 @@ class Means(Struct, frozen=True, kw_only=True):
 
     row: Claude
     plan: Plan
+    dialect: Dialect
     prefill: bool
     schema: bool
     forced_tool: bool
@@ -46,12 +48,13 @@ class Means(Struct, frozen=True, kw_only=True):
 def means(request: Request, model: str, dialect: Dialect) -> Means:
     """What of the wire this request can use."""
     row = claude(model)
-    thinking = plan(request.settings, model)
+    thinking = plan(request.settings, model) if dialect.reasoning_effort else Plan()
     output = request.output
     closed = isinstance(output, OutputSchema) and closed_schema(output.schema) is not None
     return Means(
         row=row,
         plan=thinking,
+        dialect=dialect,
         prefill=row.prefill and prefills(dialect, model, request),
         schema=closed and row.json_schema and dialect.json_schema,
         forced_tool=row.forced_tools and dialect.tool_choice and not thinking.strict,
@@ -65,6 +68,7 @@ def final_tool(request: Request, model: str, dialect: Dialect) -> str | None:
 
 def history_rules(usable: Means, messages: tuple[Message, ...] = ()) -> HistoryRules:
     """What this wire takes of a history (docs, "Messages", "Tool use", "Vision", "PDF support")."""
+    kinds = frozenset(kind for kind in _KINDS if _is_taken(kind, usable.dialect))
     return HistoryRules(
         origin=ORIGIN,
         system="anywhere" if usable.row.inline_system else "first",
@@ -72,12 +76,16 @@ def history_rules(usable: Means, messages: tuple[Message, ...] = ()) -> HistoryR
         assistant_last=usable.prefill or _paused(messages),
         trailing_space=False,
         empty=False,
-        user=_KINDS,
-        results=_KINDS,
+        user=kinds,
+        results=kinds,
         names=False,
-        tool_id=r"[a-zA-Z0-9_-]+",
+        tool_id=usable.dialect.tool_id_pattern or r"[a-zA-Z0-9_-]+",
         thinking="signed",
     )
+
+
+def _is_taken(kind: Kind, dialect: Dialect) -> bool:
+    return dialect.images if kind.startswith("image") else dialect.documents != "none"
 
 
 def _paused(messages: tuple[Message, ...]) -> bool:
@@ -92,8 +100,9 @@ def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[bytes, 
     """The body, and notes on what was changed to make it one."""
     usable = means(request, model, dialect)
     request = downgrade(carry_on(request, native=usable.prefill), **usable.output)
-    adapted = adapt(request.messages, history_rules(usable, request.messages))
-    notes = [*adapted.notes, *usable.plan.notes]
+    notes = list(usable.plan.notes)
+    adapted = adapt(legible(request.messages, takes, notes), history_rules(usable, request.messages))
+    notes += adapted.notes
     leading, rest = _split(adapted.messages)
     extra = overlay(dialect.options, request.extra)
     body = {
@@ -101,7 +110,7 @@ def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[bytes, 
         "max_tokens": _max_tokens(request.settings, usable, notes),
         "system": system_blocks(leading) or None,
         "messages": message_blocks(rest),
-        "tools": [_tool(tool, usable, dialect) for tool in request.tools] or None,
+        "tools": [_tool(tool, usable) for tool in request.tools] or None,
         "tool_choice": _tool_choice(request, usable, notes) if request.tools or extra.get("tools") else None,
         "thinking": usable.plan.thinking,
         "output_config": _output_config(request, usable),
@@ -130,9 +139,11 @@ def _max_tokens(settings: Settings, usable: Means, notes: list[str]) -> int:
     return min(settings.max_tokens, row.max_output)
 
 
-def _tool(tool: Tool, usable: Means, dialect: Dialect) -> dict[str, Any]:
+def _tool(tool: Tool, usable: Means) -> dict[str, Any]:
     parameters = tool.parameters if tool.parameters.get("type") else {"type": "object", **tool.parameters}
-    closed = closed_schema(parameters) if tool.strict and usable.row.json_schema and dialect.strict_tools else None
+    closed = (
+        closed_schema(parameters) if tool.strict and usable.row.json_schema and usable.dialect.strict_tools else None
+    )
     described = {"description": tool.description} if tool.description else {}
     strict = {"strict": True} if closed is not None else {}
     return {"name": tool.name, **described, "input_schema": closed or parameters, **strict}
@@ -140,7 +151,8 @@ def _tool(tool: Tool, usable: Means, dialect: Dialect) -> dict[str, Any]:
 
 def _tool_choice(request: Request, usable: Means, notes: list[str]) -> dict[str, Any] | None:
     choice = request.tool_choice
-    single = {"disable_parallel_tool_use": True} if request.settings.parallel_tool_calls is False else {}
+    one = request.settings.parallel_tool_calls is False and usable.dialect.parallel_tool_calls
+    single = {"disable_parallel_tool_use": True} if one else {}
     if choice == "none":
         return {"type": "none"}
     if choice != "auto" and not usable.forced_tool:

@@ -32,6 +32,7 @@ from holdfast.messages import (
     ToolResult,
 )
 from holdfast.providers.bedrock.wire import ORIGIN, SERVER_TOOL
+from holdfast.providers.legible import is_text
 
 Block = dict[str, Any]
 
@@ -165,10 +166,19 @@ def _document(part: Document, names: list[str] | tuple[()]) -> Block:
         form = _VIDEOS.get(media_type) or media_type.removeprefix("video/")
         return {"video": {"format": form, "source": _source(part.data, part.url)}}
     data = part.text.encode() if part.text is not None else part.data
+    told = {"format": _format(part) or "pdf", "name": _name(part.name, names), "source": _source(data, part.url)}
+    return {"document": told}
+
+
+def takes(part: Document) -> bool:
+    """Whether the wire has a format for this file."""
+    return (part.media_type or "").startswith("video/") or _format(part) is not None or part.media_type is None
+
+
+def _format(part: Document) -> str | None:
     ending = _ending(part.url or part.name)
-    other = "txt" if part.text is not None or media_type.startswith("text/") else "pdf"
-    form = _DOCUMENTS.get(media_type) or (ending if ending in _MEDIA_TYPES else other)
-    return {"document": {"format": form, "name": _name(part.name, names), "source": _source(data, part.url)}}
+    plain = part.text is not None or is_text(part.media_type)
+    return _DOCUMENTS.get(part.media_type or "") or (ending if ending in _MEDIA_TYPES else "txt" if plain else None)
 
 
 def _name(wanted: str | None, names: list[str] | tuple[()]) -> str:

@@ -12,13 +12,14 @@ import msgspec
 from msgspec import Struct
 
 from holdfast.messages import Message, SystemMessage
-from holdfast.providers.bedrock.blocks import at_hand, message_blocks, system_blocks
+from holdfast.providers.bedrock.blocks import at_hand, message_blocks, system_blocks, takes
 from holdfast.providers.bedrock.models import Family, family
 from holdfast.providers.bedrock.wire import ORIGIN
 from holdfast.providers.claude import Claude, Plan, claude, plan, sampling
 from holdfast.providers.closed import closed_schema
 from holdfast.providers.codec import Dialect
 from holdfast.providers.continuation import carry_on, prefills
+from holdfast.providers.legible import legible
 from holdfast.providers.output import answer_tool, downgrade
 from holdfast.providers.overlay import overlay
 from holdfast.providers.portable import HistoryRules, Kind, adapt
@@ -56,7 +57,7 @@ def means(request: Request, model: str, dialect: Dialect) -> Means:
     """What of the wire this request can use."""
     maker, is_claude = family(model), "claude-" in model
     row = claude(model) if is_claude else _PLAIN
-    thinking = plan(request.settings, model) if is_claude else Plan()
+    thinking = plan(request.settings, model) if is_claude and dialect.reasoning_effort else Plan()
     output = request.output
     closed = isinstance(output, OutputSchema) and closed_schema(output.schema) is not None
     forced = dialect.tool_choice and row.forced_tools and not thinking.strict
@@ -100,8 +101,9 @@ def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[bytes, 
     """The body, and notes on what was changed to make it one."""
     usable = means(request, model, dialect)
     request = downgrade(carry_on(request, native=usable.prefill), **usable.output)
-    adapted = adapt(tuple(map(at_hand, request.messages)), history_rules(usable))
-    notes = [*adapted.notes, *usable.plan.notes]
+    notes = list(usable.plan.notes)
+    adapted = adapt(legible(tuple(map(at_hand, request.messages)), takes, notes), history_rules(usable))
+    notes += adapted.notes
     leading, rest = _split(adapted.messages)
     sampled = _sampling(request.settings, usable, notes)
     body = {
