@@ -87,6 +87,13 @@ def test_usage_is_where_the_next_estimate_starts():
     assert talk.remaining(REQUEST, MODEL) == talk.budget(REQUEST, MODEL) - 5008
 
 
+def test_what_came_while_the_answer_was_written_is_not_part_of_what_was_sent():
+    talk = conversation([UserMessage("TASK")], window=10_000)
+    talk.append(UserMessage("Hello, world!"))
+    talk.observe(REQUEST, Usage(input_tokens=5000), MODEL, sent=1)
+    assert talk.used(REQUEST, MODEL) == 5000 + 4 + 4
+
+
 def test_hidden_tokens_that_usage_shows_make_it_cut_earlier():
     plain, laden = (conversation([UserMessage("TASK " + "word " * 100), *step(0), *step(1)]) for _ in range(2))
     laden.observe(REQUEST, Usage(input_tokens=1500), MODEL)

@@ -48,10 +48,10 @@ class Books:
         family = next(iter(self._ledgers.values())).family if self._ledgers else ANY
         return self.ledger(family)
 
-    def anchored(self, model: str, anchor: Anchor, usage: Usage) -> None:
-        """Take the true size of what was sent to `model`; the next message is the answer that `usage` came with."""
+    def anchored(self, model: str, anchor: Anchor, usage: Usage, sent: int) -> None:
+        """Take the true size of what was sent to `model`; the message at `sent` is the answer it came with."""
         self.anchors[model] = anchor
-        self._replies[model] = (len(self.messages), usage)
+        self._replies[model] = (sent, usage)
 
     def anchor(self, model: str) -> Anchor | None:
         """The last request whose true size is known, with its answer, once that has been entered."""

@@ -205,16 +205,25 @@ class Conversation:
     def _room(self, request: Request, model: str, tokens: int) -> int:
         """Counted tokens of messages that come to these true tokens with the request's overhead."""
         counted = self.counter.estimator(model).counted(tokens, self._books.anchor(model))
-        return counted - self.counter.overhead(request, model)
+        return max(0, counted - self.counter.overhead(request, model))
 
-    def observe(self, request: Request, usage: Usage, model: str = "") -> bool:
-        """Learn from the usage of the response to what was sent last; call it before the response is appended.
+    def observe(self, request: Request, usage: Usage, model: str = "", *, sent: int | None = None) -> bool:
+        """Learn from the usage of the response to what was sent last.
+
+        Args:
+            request: tools and settings of the call.
+            usage: what its response reports.
+            model: who answered.
+            sent: how long the log was when it was sent; by default as long as it is now, so call this before the
+                response is appended.
 
         Returns:
             False when the usage says that the provider cut the prompt without a word.
         """
+        sent = len(self) if sent is None else sent
+        since = sum(self.ledger(model).tokens[sent:])
         self.windows.observe(model, usage.input_tokens)
-        return self.counter.learn(self._books, self._counted(request, model), usage, model)
+        return self.counter.learn(self._books, self._counted(request, model) - since, usage, model, sent)
 
     def span(self, request: Request = _NO_REQUEST, model: str = "", *, room: int = 4096, keep: int = 3) -> Span | None:
         """The part of the log that a summary should stand for, so that the goal is reached; None if there is none.
@@ -228,7 +237,7 @@ class Conversation:
         ledger, budget = self.ledger(model), self.budget(request, model)
         goal = self._room(request, model, self.thresholds.tokens(self.thresholds.goal, budget)) - room
         low = bisect_right(ledger.starts, self.view.start)
-        high = bisect_left(ledger.starts, ledger.last_groups(keep))
+        high = bisect_left(ledger.starts, min(ledger.last_groups(keep), ledger.waiting()))
         if low > high or not ledger.starts:
             return None
         view = replace(self.view, asked=ledger.last_user)

@@ -62,10 +62,10 @@ class Counter:
         """
         books = self._recent.find(request.messages)
         counted = books.ledger(family_of(model)).total + self.overhead(request, model)
-        return self.learn(books, counted, usage, model)
+        return self.learn(books, counted, usage, model, len(books.messages))
 
-    def learn(self, books: Books, counted: int, usage: Usage, model: str) -> bool:
-        """Take in one more usage of the conversation that has these books; see `observe`."""
+    def learn(self, books: Books, counted: int, usage: Usage, model: str, sent: int) -> bool:
+        """Take in one more usage, of the first `sent` messages in these books; see `observe`."""
         if usage.estimated or usage.input_tokens <= 0:
             return True
         before, now, estimator = books.anchor(model), Anchor(usage.input_tokens, counted), self.estimator(model)
@@ -73,7 +73,7 @@ class Counter:
             least = estimator.tokens(counted, Anchor(before.tokens, before.counted))
             if now.tokens < CUT * least and least - now.tokens > _SLACK:
                 return False
-        books.anchored(model, now, usage)
+        books.anchored(model, now, usage, sent)
         self._estimators[model] = estimator.learnt(before, now)
         return True
 

@@ -136,7 +136,7 @@ def terminate(at: Literal["limit", "act"] = "limit") -> Strategy:
         if draft.tokens <= (draft.limit if at == "limit" else draft.act):
             return draft
         parts = ", ".join(f"{name} {tokens}" for name, tokens in _parts(draft).items() if tokens)
-        message = f"{draft.tokens} tokens do not fit into {draft.limit}, and nothing more may be cut: {parts}."
+        message = f"The conversation has {draft.tokens} tokens where {draft.limit} may be sent: {parts}."
         limit = Limit(max_tokens=draft.limit, requested_tokens=draft.tokens, input_tokens=draft.tokens)
         raise ContextOverflowError(message, limit=limit, scope="prompt", rule="fit")
 
