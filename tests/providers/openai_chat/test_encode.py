@@ -348,6 +348,11 @@ def test_a_tool_that_cannot_be_strict_is_noted() -> None:
     assert any("'t'" in note for note in notes(Dialect(), tools=(Tool("t", parameters=OPEN, strict=True),)))
 
 
+def test_a_schema_that_is_none_is_left_to_the_server_to_refuse() -> None:
+    odd = {"type": "object", "properties": {"a": {}}, "required": None}
+    assert body(tools=(Tool("t", parameters=odd, strict=True),))["tools"][0]["function"]["parameters"] == odd
+
+
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [

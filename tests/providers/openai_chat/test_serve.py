@@ -233,6 +233,13 @@ def test_older_and_other_forms_of_fields_are_read(body: dict[str, Any], name: st
             "cannot be read",
         ),
         (b'{"model": "m", "messages": [{"role": "user", "content": "hi"}], "temperature": "hot"}', "cannot be read"),
+        (b'{"model": "m", "messages": [{"role": "user", "content": "hi", "name": 5}]}', "cannot be read"),
+        (b'{"model": "m", "messages": [{"role": "user", "content": {"a": 1}}]}', "cannot be read"),
+        (
+            b'{"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": [{"function": {"name": []}}]}',
+            "cannot be read",
+        ),
+        (b'{"model": "m", "messages": [{"role": "user", "content": "hi"}], "stop": [1]}', "cannot be read"),
         (b"[" * 100_000, "not JSON"),
     ],
 )

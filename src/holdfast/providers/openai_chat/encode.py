@@ -140,7 +140,7 @@ def _tool(tool: Tool, dialect: Dialect, names: Names, notes: list[str]) -> dict[
         function["description"] = tool.description
     function["parameters"] = tool.parameters or {"type": "object", "properties": {}}
     if tool.strict is not None and dialect.strict_tools:
-        schema = strict_schema(function["parameters"]) if tool.strict else None
+        schema = _strict(function["parameters"]) if tool.strict else None
         if tool.strict and schema is None:
             notes.append(f"tool {tool.name!r} is not strict: its schema cannot be without changing its meaning")
         function["parameters"] = schema or function["parameters"]
@@ -167,13 +167,20 @@ def _output(request: Request, notes: list[str]) -> dict[str, Any]:
 
 
 def _schema(output: OutputSchema, notes: list[str]) -> dict[str, Any]:
-    strict = strict_schema(output.schema) if output.strict else None
+    strict = _strict(output.schema) if output.strict else None
     if output.strict and strict is None:
         notes.append(f"schema {output.name!r} is not strict: it cannot be without changing its meaning")
     written: dict[str, Any] = {"name": clean_name(output.name) or "output", "schema": strict or output.schema}
     if output.description:
         written["description"] = output.description
     return {**written, "strict": True} if strict else written
+
+
+def _strict(schema: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        return strict_schema(schema)
+    except (TypeError, ValueError, AttributeError, KeyError, RecursionError):  # no schema at all: the server says so
+        return None
 
 
 def _stream(request: Request, dialect: Dialect) -> dict[str, Any]:

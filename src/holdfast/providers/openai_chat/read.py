@@ -44,8 +44,11 @@ def read_fields(fields: Any, deployment: str | None = None) -> ServedRequest:
     if not isinstance(model, str) or not model:
         raise InvalidRequestError("you must provide a model parameter", code="missing_required_parameter")
     try:
-        return ServedRequest(model=model, request=_Reading(fields).request())
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        request = _Reading(fields).request()
+        # The fields were taken on trust; the types say whether they are what they should be.
+        plain = msgspec.to_builtins(request, builtin_types=(bytes,))
+        return ServedRequest(model=model, request=msgspec.convert(plain, Request, builtin_types=(bytes,)))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InvalidRequestError(f"The body cannot be read: {error!r}") from error
 
 
