@@ -153,6 +153,16 @@ async def test_a_request_that_cannot_be_read_is_an_error_in_the_form_of_the_prov
     assert "error" in seen.json
 
 
+@pytest.mark.parametrize(
+    "schema", [{"$ref": "#/nowhere"}, {"$ref": "#"}, {"type": "array", "minItems": "many"}, {"properties": 5}]
+)
+async def test_a_schema_that_is_none_is_an_invalid_request(schema):
+    tool = {"type": "function", "function": {"name": "odd", "parameters": schema}}
+    async with Simulator(failing()) as sim:
+        seen = await send(sim, chat("call odd", tools=[tool]))
+    assert seen.status == 400
+
+
 async def test_a_client_that_leaves_in_a_stall_frees_its_connection_at_once():
     async with Simulator(failing(f.Stall(after=2, seconds=3600))) as sim:
         reader, writer = await open_connection(sim)

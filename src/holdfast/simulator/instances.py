@@ -10,7 +10,8 @@ from typing import Any, Final
 
 Schema = Mapping[str, Any]
 
-_DEPTH: Final = 6  # a schema that contains itself has to end somewhere
+_DEPTH: Final = 4  # a schema that contains itself has to end somewhere
+_STEPS: Final = 50  # references that lead to references
 _WORDS: Final = ("kelp", "harbour", "anchor", "lantern", "tide", "mussel", "gull", "reef")
 _FORMATS: Final = {
     "date-time": "2025-01-02T03:04:05Z",
@@ -64,12 +65,16 @@ def _typed(schema: Schema, root: Schema, seed: int, depth: int) -> Any:
 
 
 def _resolve(schema: Schema, root: Schema) -> Schema:
-    """`$ref` followed, `allOf` laid together."""
-    while "$ref" in schema:
+    """`$ref` followed, `allOf` laid together; raises `LookupError` or `ValueError` where that leads nowhere."""
+    for _ in range(_STEPS):
+        if "$ref" not in schema:
+            break
         target: Any = root
         for step in str(schema["$ref"]).lstrip("#/").split("/"):
             target = target[step.replace("~1", "/").replace("~0", "~")] if step else target
         schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+    else:
+        raise ValueError("The references of the schema go in a circle.")
     for part in schema.get("allOf", ()):
         laid = _resolve(part, root)
         properties = {**schema.get("properties", {}), **laid.get("properties", {})}

@@ -60,7 +60,8 @@ class KeptAnswers:
         query = parse_qs(asked.target.partition("?")[2])
         if query.get("stream") != ["true"]:
             return Draft(headers={"content-type": "application/json"}, body=(answer.whole,))
-        after = int(query.get("starting_after", ["-1"])[0])
+        stated = query.get("starting_after", [""])[0]
+        after = int(stated) if stated.isdecimal() else -1
         rest = tuple(event for event in answer.events if _number(event) > after)
         return Draft(headers={"content-type": "text/event-stream"}, body=rest, framing="chunked")
 

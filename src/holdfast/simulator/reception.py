@@ -135,9 +135,9 @@ class Reception:
         if model is None or refusal is not None:
             error = refusal or self._unknown(scene)
             return error.kind, drafted(scene.service.error(error))
-        scene, overflow = _fitted(model, replace(scene, pace=model.pace), occasion)
-        if overflow is not None:
-            return overflow.kind, drafted(scene.service.error(overflow))
+        scene, wrong = _fitted(model, replace(scene, pace=model.pace), occasion)
+        if wrong is not None:
+            return wrong.kind, drafted(scene.service.error(wrong))
         scene = self._resumable(model, scene)
         headers, limited = self._limited(model, scene, now)
         fault = limited or model.fault(occasion, self.scenario.seed)
@@ -210,7 +210,7 @@ class Reception:
 
 
 def _fitted(model: SimulatedModel, scene: Scene, occasion: Occasion) -> tuple[Scene, ModelError | None]:
-    """The scene with its answer, as far as the model's window holds the prompt, or the overflow."""
+    """The scene with its answer, as far as the model's window holds the prompt; or why there is none."""
     request = scene.served.request
     read = prompt_tokens(request.messages, request.tools)
     if (window := model.window) is not None:
@@ -224,7 +224,10 @@ def _fitted(model: SimulatedModel, scene: Scene, occasion: Occasion) -> tuple[Sc
                 max_tokens=stated or None, requested_tokens=read + reserved, input_tokens=read, output_tokens=reserved
             )
             return scene, error_of("context_overflow", scene, limit=limit)
-    response = answer(request, model=scene.served.model, origin=scene.service.name, manner=model.manner)
+    try:
+        response = answer(request, model=scene.served.model, origin=scene.service.name, manner=model.manner)
+    except (LookupError, TypeError, ValueError) as error:  # from an instance of a schema that is none
+        return scene, error_of("invalid_request", scene, f"A schema of the request cannot be understood: {error!r}.")
     return replace(scene, response=response), None
 
 
