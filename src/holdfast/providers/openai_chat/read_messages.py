@@ -68,6 +68,8 @@ def _message(given: dict[str, Any]) -> Message:
 def _content(content: Any) -> Any:
     if content is None or isinstance(content, str):
         return content or ""
+    if not isinstance(content, list):
+        raise InvalidRequestError("A message's content must be a text or a list of parts; it cannot be read.")
     return tuple(part for item in content for part in _parts(item))
 
 
