@@ -86,7 +86,10 @@ class Health:
             del self._states[name]
 
     def fail(self, name: str, error: ModelError, now: float) -> None:
-        """A call to this model failed."""
+        """A call to this model failed. One that never left (a layer's own limit) says nothing of it."""
+        if error.rule == "local":
+            self.abandon(name)
+            return
         rest_now = isinstance(error, _AT_ONCE) or (isinstance(error, RateLimitError) and error.retry_after is not None)
         if not rest_now and not isinstance(error, _IN_A_ROW):
             self.abandon(name)

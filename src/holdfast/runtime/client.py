@@ -25,6 +25,7 @@ from holdfast.runtime.clock import Clock, SystemClock
 from holdfast.runtime.describe import describe
 from holdfast.runtime.endpoint import model_by_name
 from holdfast.runtime.http_model import HTTPModel
+from holdfast.runtime.layers.rate_limit import rate_limit
 from holdfast.runtime.recover import Observer, Options, Recover
 from holdfast.runtime.stream import Stream
 from holdfast.runtime.totals import Totals
@@ -39,7 +40,8 @@ class Client:
     Args:
         models: the primary, then the fallbacks: names such as `"openai/gpt-5-mini"`, or models.
         policies: what happens after a failure; asked in order, the first decision wins.
-        layers: put around every model, the first outermost.
+        layers: put around every model, the first outermost. By default one `rate_limit` that learns from rate-limit
+            errors how fast each model lets calls pass; it costs nothing while there are none, and never fails a call.
         deadline: seconds that one call may take, with all its attempts and waits.
         max_attempts: requests that one call may make; by default three for one model and two more for each further one.
         timeouts: limits of one attempt.
@@ -62,7 +64,7 @@ class Client:
         self,
         *models: str | Model,
         policies: Iterable[Policy] = DEFAULT_POLICIES,
-        layers: Iterable[Layer] = (),
+        layers: Iterable[Layer] | None = None,
         deadline: float = 600.0,
         max_attempts: int | None = None,
         timeouts: Timeouts | None = None,
@@ -85,8 +87,9 @@ class Client:
         for leaf in self._leaves:
             if isinstance(leaf, HTTPModel):
                 leaf.borrow(self._transport)
+        around = (rate_limit(when_full="send", clock=clock),) if layers is None else tuple(layers)
         self._engine = Recover(
-            [_layered(leaf, tuple(layers)) for leaf in self._leaves],
+            [_layered(leaf, around) for leaf in self._leaves],
             policies=policies,
             verdicts=verdicts,
             options=_checked(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator, Callable
+from typing import Literal
 
 from holdfast.errors import RateLimitError
 from holdfast.events import Event, Finish
@@ -26,6 +27,7 @@ def rate_limit(
     *,
     adaptive: bool = True,
     max_wait: float = 30.0,
+    when_full: Literal["fail", "send"] = "fail",
     key: str | Callable[[Model], str] | None = None,
     estimate: Callable[[Request], float] | None = None,
     pacer: Callable[[], Pacer] = Pacer,
@@ -40,6 +42,7 @@ def rate_limit(
         adaptive: learn from rate-limit errors how fast the server lets calls pass (see `Pacer`).
         max_wait: seconds that a call may queue, and never longer than its timeouts (`first_event`, `total`) allow. Once
             it is clear that it would take longer, the call fails, so that the policies can decide to go elsewhere.
+        when_full: with `"send"` it does not fail but is sent at once, as if there were no layer: it may be rejected.
         key: models of one key share one limit; by default a model's name. Name the account when a limit holds for
             several models or keys together.
         estimate: tokens that a request will take, before it is sent; by default its characters by four.
@@ -62,7 +65,7 @@ def rate_limit(
                 max_wait=max_wait,
                 clock=clock or SystemClock(),
             )
-        return _RateLimited(model, limits[name], estimate or estimate_tokens)
+        return _RateLimited(model, limits[name], estimate or estimate_tokens, patient=when_full == "fail")
 
     return layer
 
@@ -77,15 +80,21 @@ def estimate_tokens(request: Request) -> float:
 
 
 class _RateLimited:
-    def __init__(self, inner: Model, limit: RateQueue, estimate: Callable[[Request], float]) -> None:
+    def __init__(self, inner: Model, limit: RateQueue, estimate: Callable[[Request], float], *, patient: bool) -> None:
         self.name = inner.name
         self._inner = inner
         self._limit = limit
         self._estimate = estimate
+        self._patient = patient
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         limit = self._limit
-        spent = await limit.enter(self._estimate(request) if limit.counts_tokens else 0.0, _patience(request))
+        try:
+            spent = await limit.enter(self._estimate(request) if limit.counts_tokens else 0.0, _patience(request))
+        except RateLimitError:
+            if self._patient:
+                raise
+            spent = None
         events = self._inner.stream(request)
         try:
             first = await anext(events, None)
