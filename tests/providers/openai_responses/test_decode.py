@@ -140,6 +140,23 @@ def test_a_call_whose_item_comes_only_when_done_is_not_lost() -> None:
     ]
 
 
+def test_items_of_a_server_that_numbers_none_are_kept_apart() -> None:
+    call = {**CALL, "arguments": '{"a":1}'}
+    events = [
+        added(MESSAGE),
+        said("Hi"),
+        done(whole("Hi")),
+        added(CALL),
+        done(call),
+        done(call),
+        done({**call, "id": "fc_2"}),
+    ]
+    for event in events:
+        event.pop("output_index")
+    response = answered(created(), *events, ended(output=[whole("Hi"), call, {**call, "id": "fc_2"}]))
+    assert [type(part) for part in response.parts] == [Text, ToolCall, ToolCall]
+
+
 def test_calls_with_one_id_get_two() -> None:
     response = answered(created(), done({**CALL, "arguments": "{}"}), done({**CALL, "arguments": "{}"}, 1), ended())
     assert [call.id for call in response.tool_calls] == ["call_1", "call_1_2"]

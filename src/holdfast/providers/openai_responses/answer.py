@@ -7,12 +7,9 @@ each repetition adds only what is missing.
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-from holdfast.errors import InvalidResponseError
 from holdfast.events import (
     Event,
     Finish,
@@ -23,51 +20,20 @@ from holdfast.events import (
     ToolCallDelta,
     ToolCallStart,
 )
-from holdfast.messages import Image, Opaque
-from holdfast.providers.arguments import arguments_text
+from holdfast.messages import Opaque
 from holdfast.providers.openai_responses import finish
-from holdfast.providers.openai_responses.items import custom_arguments, rest_of
-from holdfast.providers.openai_responses.wire import CUSTOM_CALL, ORIGIN, RAW_REASONING, Body
-
-TEXT: Final = 0
-SUMMARY: Final = 1
-RAW: Final = 2
-REFUSAL: Final = 3
-ARGUMENTS: Final = 4
-
-
-class _Piece:
-    """One part of ours, and how much of it has been told."""
-
-    __slots__ = ("annotations", "length", "logprobs", "part")
-
-    def __init__(self, part: int) -> None:
-        self.part = part
-        self.length = 0
-        self.annotations = 0
-        self.logprobs = 0
-
-
-class _Item:
-    """One output item: what it is, the number of its first part, and whether it is complete."""
-
-    __slots__ = ("data", "done", "index", "part", "pieces", "rest")
-
-    def __init__(self, index: int, data: dict[str, Any], part: int) -> None:
-        self.index = index
-        self.data = data
-        self.part = part
-        self.done = False
-        self.pieces = 0
-        self.rest: str | None = None
-
-    @property
-    def type(self) -> Any:
-        return self.data.get("type")
-
-    @property
-    def id(self) -> str | None:
-        return self.data.get("id")
+from holdfast.providers.openai_responses.item import (
+    Item,
+    Kind,
+    Piece,
+    is_call,
+    picture_of,
+    repaired,
+    trailing,
+    unique,
+)
+from holdfast.providers.openai_responses.rest import custom_arguments, rest_of
+from holdfast.providers.openai_responses.wire import ORIGIN, RAW_REASONING, Body
 
 
 class Answer:
@@ -77,8 +43,8 @@ class Answer:
         self.provider = provider
         self.request_id = request_id
         self.started = False
-        self._items: dict[int, _Item] = {}
-        self._pieces: dict[tuple[int, int, int], _Piece] = {}
+        self._items: dict[int, Item] = {}
+        self._pieces: dict[tuple[int, Kind, int], Piece] = {}
         self._parts = 0
         self._refusal: list[str] = []
         self._calls: set[str] = set()
@@ -91,16 +57,17 @@ class Answer:
 
     def add_item(self, index: int, data: dict[str, Any]) -> Iterator[Event]:
         """An item begins."""
+        index = self._index_of(index, data)
         if index in self._items:
             return
-        item = self._items[index] = _Item(index, data, self._parts)
+        item = self._items[index] = Item(index, data, self._parts)
         self._parts += 2 if data.get("type") == "image_generation_call" else 1  # the item and its picture
-        if _is_call(data):
+        if is_call(data):
             yield from self._open_call(item)
 
     def text(self, index: int, content: int, delta: str, logprobs: list[Any] | None = None) -> Event | None:
         """More words of a text."""
-        piece = self._pieces.get((index, TEXT, content))
+        piece = self._pieces.get((index, "text", content))
         said = tuple(logprobs) if logprobs else None
         if piece is not None:
             piece.length += len(delta)
@@ -108,14 +75,14 @@ class Answer:
             return TextDelta(delta, piece.part, said) if delta or said else None
         if not delta:
             return None
-        item, piece = self._open(index, TEXT, content)
+        item, piece = self._open(index, "text", content)
         piece.length = len(delta)
         piece.logprobs = len(said) if said else 0
         item.rest = rest_of(item.data)
         return TextDelta(delta, piece.part, said, None, item.id, item.rest, ORIGIN)
 
-    def thinking(self, index: int, kind: int, number: int, delta: str) -> Event | None:
-        """More reasoning: `kind` is SUMMARY or RAW."""
+    def thinking(self, index: int, kind: Kind, number: int, delta: str) -> Event | None:
+        """More reasoning: `kind` is "summary" or "raw"."""
         piece = self._pieces.get((index, kind, number))
         if not delta:
             return None
@@ -124,11 +91,11 @@ class Answer:
             return ThinkingDelta(delta, piece.part)
         item, piece = self._open(index, kind, number)
         piece.length = len(delta)
-        return ThinkingDelta(delta, piece.part, item.id, RAW_REASONING if kind == RAW else None, None, ORIGIN)
+        return ThinkingDelta(delta, piece.part, item.id, RAW_REASONING if kind == "raw" else None, None, ORIGIN)
 
     def arguments(self, index: int, delta: str) -> Event | None:
         """More arguments; those of a call whose name is not known yet come with the item."""
-        piece = self._pieces.get((index, ARGUMENTS, 0))
+        piece = self._pieces.get((index, "arguments", 0))
         if piece is None or not delta:
             return None
         piece.length += len(delta)
@@ -136,38 +103,39 @@ class Answer:
 
     def refusal(self, index: int, content: int, delta: str) -> Event | None:
         """More words of a refusal; they are told at the end, in the `Finish`."""
-        piece = self._pieces.get((index, REFUSAL, content)) or self._open(index, REFUSAL, content)[1]
+        piece = self._pieces.get((index, "refusal", content)) or self._open(index, "refusal", content)[1]
         piece.length += len(delta)
         self._refusal.append(delta)
         return None
 
     def annotation(self, index: int, content: int, annotation: Any) -> Event:
         """A citation."""
-        piece = self._pieces.get((index, TEXT, content))
+        piece = self._pieces.get((index, "text", content))
         if piece is not None:
             piece.annotations += 1
             return TextDelta("", piece.part, None, (annotation,))
-        item, piece = self._open(index, TEXT, content)
+        item, piece = self._open(index, "text", content)
         piece.annotations = 1
         item.rest = rest_of(item.data)
         return TextDelta("", piece.part, None, (annotation,), item.id, item.rest, ORIGIN)
 
-    def missing(self, index: int, kind: int, number: int, whole: str) -> Event | None:
+    def missing(self, index: int, kind: Kind, number: int, whole: str) -> Event | None:
         """What of a piece has not been told yet, now that it is whole."""
         piece = self._pieces.get((index, kind, number))
         rest = whole[piece.length :] if piece is not None else whole
         match kind:
-            case 0:
+            case "text":
                 return self.text(index, number, rest)
-            case 4:
+            case "arguments":
                 return self.arguments(index, rest)
-            case 3:
+            case "refusal":
                 return self.refusal(index, number, rest) if rest else None
             case _:
                 return self.thinking(index, kind, number, rest)
 
     def close_item(self, index: int, data: dict[str, Any]) -> Iterator[Event]:
         """An item is complete: whatever was not told of it is told now."""
+        index = self._index_of(index, data)
         yield from self.add_item(index, data)
         item = self._items[index]
         if item.done:
@@ -197,12 +165,22 @@ class Answer:
         reason, raw = finish.finish_reason(body, calls=bool(self._calls), refused=bool(refusal))
         yield Finish(reason, raw, finish.usage(body.usage), extra=finish.said_besides(body, refusal))
 
+    def _index_of(self, index: int, data: dict[str, Any]) -> int:
+        """The item's index, made up where a server gives the same one to several."""
+        known = self._items.get(index)
+        named = data.get("type"), data.get("id")
+        if known is None or (known.type == named[0] and (known.id == named[1] or not known.done)):
+            return index
+        return next(
+            (item.index for item in self._items.values() if (item.type, item.id) == named), max(self._items) + 1
+        )
+
     def _unseen(self, output: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
         """The items of the final response that are not complete here yet, with the index that they have here.
 
         They are matched by type and order: ids (OpenRouter) and indexes may differ from those of the stream.
         """
-        here: dict[Any, list[_Item]] = {}
+        here: dict[Any, list[Item]] = {}
         for _, item in sorted(self._items.items()):
             here.setdefault(item.type, []).append(item)
         free = max(self._items, default=-1) + 1
@@ -214,41 +192,42 @@ class Answer:
             elif not (item := known.pop(0)).done:
                 yield item.index, data
 
-    def _open(self, index: int, kind: int, number: int) -> tuple[_Item, _Piece]:
+    def _open(self, index: int, kind: Kind, number: int) -> tuple[Item, Piece]:
         item = self._items.get(index)
         if item is None:
-            kind_of_item = "reasoning" if kind in (SUMMARY, RAW) else "message"
-            item = self._items[index] = _Item(index, {"type": kind_of_item}, self._parts)
+            kind_of_item = "reasoning" if kind in ("summary", "raw") else "message"
+            item = self._items[index] = Item(index, {"type": kind_of_item}, self._parts)
             self._parts += 1
         part = item.part
         if item.pieces:
             part = self._parts
             self._parts += 1
         item.pieces += 1
-        piece = self._pieces[index, kind, number] = _Piece(part)
+        piece = self._pieces[index, kind, number] = Piece(part)
         return item, piece
 
-    def _open_call(self, item: _Item) -> Iterator[Event]:
+    def _open_call(self, item: Item) -> Iterator[Event]:
         data = item.data
-        _, piece = self._open(item.index, ARGUMENTS, 0)
-        call_id = _unique(data.get("call_id") or data.get("id") or f"call_{item.index}", self._calls)
+        _, piece = self._open(item.index, "arguments", 0)
+        call_id = unique(data.get("call_id") or data.get("id") or f"call_{item.index}", self._calls)
         self._calls.add(call_id)
         yield ToolCallStart(piece.part, call_id, data.get("name") or "", item.id, rest_of(data), ORIGIN)
 
-    def _close_message(self, item: _Item) -> Iterator[Event]:
+    def _close_message(self, item: Item) -> Iterator[Event]:
         rest = rest_of(item.data)
         for number, part in enumerate(item.data.get("content") or ()):
             if part.get("type") == "refusal":
-                self.missing(item.index, REFUSAL, number, part.get("refusal") or "")
+                self.missing(item.index, "refusal", number, part.get("refusal") or "")
                 continue
-            if event := self.missing(item.index, TEXT, number, part.get("text") or ""):
+            if event := self.missing(item.index, "text", number, part.get("text") or ""):
                 yield event
-            piece = self._pieces.get((item.index, TEXT, number))
-            if piece is not None and (event := _trailing(piece, part, rest if rest != item.rest else None)):
+            piece = self._pieces.get((item.index, "text", number))
+            if piece is not None and (event := trailing(piece, part, rest if rest != item.rest else None)):
                 yield event
 
-    def _close_reasoning(self, item: _Item) -> Iterator[Event]:
-        for kind, name in ((SUMMARY, "summary"), (RAW, "content")):
+    def _close_reasoning(self, item: Item) -> Iterator[Event]:
+        told: tuple[tuple[Kind, str], ...] = (("summary", "summary"), ("raw", "content"))
+        for kind, name in told:
             for number, part in enumerate(item.data.get(name) or ()):
                 if event := self.missing(item.index, kind, number, part.get("text") or ""):
                     yield event
@@ -256,51 +235,17 @@ class Answer:
         if data or not item.pieces:
             yield ThinkingDelta("", item.part, item.id, None, data, ORIGIN)
 
-    def _close_call(self, item: _Item, arguments: str) -> Iterator[Event]:
-        piece = self._pieces[item.index, ARGUMENTS, 0]
-        whole = arguments if piece.length else _repaired(arguments)
-        if event := self.missing(item.index, ARGUMENTS, 0, whole):
+    def _close_call(self, item: Item, arguments: str) -> Iterator[Event]:
+        piece = self._pieces[item.index, "arguments", 0]
+        whole = arguments if piece.length else repaired(arguments)
+        if event := self.missing(item.index, "arguments", 0, whole):
             yield event
 
-    def _close_image(self, item: _Item) -> Iterator[Event]:
+    def _close_image(self, item: Item) -> Iterator[Event]:
         """The picture is a part of its own; the item is kept without it, and gets it back when it is sent."""
-        picture = _picture(item.data)
+        picture = picture_of(item.data)
         if picture is None:
             yield PartAdded(item.part, Opaque(ORIGIN, item.data))
             return
         yield PartAdded(item.part, Opaque(ORIGIN, {**item.data, "result": None}))
         yield PartAdded(item.part + 1, picture)
-
-
-def _is_call(data: dict[str, Any]) -> bool:
-    return data.get("type") in ("function_call", CUSTOM_CALL)
-
-
-def _repaired(arguments: str) -> str:
-    """The arguments, repaired where that is certain; broken ones stay as they came, for the verdict to see."""
-    try:
-        return arguments_text(arguments)
-    except InvalidResponseError:
-        return arguments
-
-
-def _trailing(piece: _Piece, part: dict[str, Any], rest: str | None) -> Event | None:
-    annotations = tuple(part.get("annotations") or ())[piece.annotations :]
-    logprobs = tuple(part.get("logprobs") or ())[piece.logprobs :]
-    if not (annotations or logprobs or rest):
-        return None
-    return TextDelta("", piece.part, logprobs or None, annotations or None, signature=rest)
-
-
-def _picture(data: dict[str, Any]) -> Image | None:
-    try:
-        picture = b64decode(data.get("result") or "", validate=True)
-    except (binascii.Error, TypeError, ValueError):
-        return None
-    return Image(data=picture, media_type=f"image/{data.get('output_format') or 'png'}") if picture else None
-
-
-def _unique(call_id: str, taken: set[str]) -> str:
-    if call_id not in taken:
-        return call_id
-    return next(name for number in range(2, len(taken) + 3) if (name := f"{call_id}_{number}") not in taken)

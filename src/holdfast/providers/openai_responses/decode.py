@@ -16,7 +16,7 @@ from holdfast.errors import InvalidResponseError, ModelError, StreamInterruptedE
 from holdfast.events import Event
 from holdfast.providers.codec import Checkpoint
 from holdfast.providers.openai_responses import wire
-from holdfast.providers.openai_responses.answer import ARGUMENTS, RAW, REFUSAL, SUMMARY, TEXT, Answer
+from holdfast.providers.openai_responses.answer import Answer
 from holdfast.providers.openai_responses.errors import stream_error
 from holdfast.providers.sse import SSEDecoder
 
@@ -128,23 +128,23 @@ class ResponsesDecoder:
             case wire.ArgumentsDelta():
                 return answer.arguments(event.output_index, event.delta)
             case wire.SummaryDelta():
-                return answer.thinking(event.output_index, SUMMARY, event.summary_index, event.delta)
+                return answer.thinking(event.output_index, "summary", event.summary_index, event.delta)
             case wire.ReasoningDelta():
-                return answer.thinking(event.output_index, RAW, event.content_index, event.delta)
+                return answer.thinking(event.output_index, "raw", event.content_index, event.delta)
             case wire.RefusalDelta():
                 return answer.refusal(event.output_index, event.content_index, event.delta)
             case wire.AnnotationAdded():
                 return answer.annotation(event.output_index, event.content_index, event.annotation)
             case wire.TextDone():
-                return answer.missing(event.output_index, TEXT, event.content_index, event.text)
+                return answer.missing(event.output_index, "text", event.content_index, event.text)
             case wire.ArgumentsDone():
-                return answer.missing(event.output_index, ARGUMENTS, 0, event.arguments)
+                return answer.missing(event.output_index, "arguments", 0, event.arguments)
             case wire.SummaryDone():
-                return answer.missing(event.output_index, SUMMARY, event.summary_index, event.text)
+                return answer.missing(event.output_index, "summary", event.summary_index, event.text)
             case wire.ReasoningDone():
-                return answer.missing(event.output_index, RAW, event.content_index, event.text)
+                return answer.missing(event.output_index, "raw", event.content_index, event.text)
             case wire.RefusalDone():
-                return answer.missing(event.output_index, REFUSAL, event.content_index, event.refusal)
+                return answer.missing(event.output_index, "refusal", event.content_index, event.refusal)
             case _:
                 assert_never(event)
 

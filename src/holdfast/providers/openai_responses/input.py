@@ -31,7 +31,7 @@ from holdfast.messages import (
     UserMessage,
 )
 from holdfast.providers.codec import Dialect
-from holdfast.providers.openai_responses.items import custom_input, rest_from
+from holdfast.providers.openai_responses.rest import custom_input, rest_from
 from holdfast.providers.openai_responses.wire import CUSTOM_CALL, ORIGIN, RAW_REASONING
 
 _PLAIN: Final = ("text/plain", "text/csv", "text/markdown", "text/html", "application/json")

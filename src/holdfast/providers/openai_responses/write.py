@@ -26,7 +26,6 @@ from holdfast.events import (
 )
 from holdfast.messages import AssistantPart, Image, Opaque, Text, Thinking, ToolCall
 from holdfast.providers.codec import Headers, ServedRequest
-from holdfast.providers.openai_responses.items import rest_from
 from holdfast.providers.openai_responses.output import (
     awaits_picture,
     finished_object,
@@ -45,6 +44,7 @@ from holdfast.providers.openai_responses.pieces import (
     text_begins,
 )
 from holdfast.providers.openai_responses.refuse import error_object
+from holdfast.providers.openai_responses.rest import rest_from
 from holdfast.providers.openai_responses.wire import CUSTOM_CALL, ORIGIN, RAW_REASONING
 from holdfast.providers.sse import encode_event
 from holdfast.response import Fold
