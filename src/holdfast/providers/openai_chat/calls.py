@@ -76,14 +76,14 @@ class Calls:
         function = call.function
         if function is None:
             function = _of_custom(call)
+        if function.name is None and call.id is None and self._goes_on(call.index, function.arguments, out):
+            return
         arguments = _text(function.arguments)
         slot = self._slot(call, function, arguments)
         if slot is None:
             return
         if slot.shown and not slot.held:
-            if arguments:
-                slot.pieces.append(arguments)
-                out.append(ToolCallDelta(slot.part, arguments))
+            _pass_on(slot, arguments, out)
             return
         self._learn(slot, call, function)
         if arguments:
@@ -98,6 +98,14 @@ class Calls:
         """
         for slot in self._slots:
             self._close(slot, reason, out)
+
+    def _goes_on(self, index: Any, arguments: Any, out: list[Event]) -> bool:
+        """Take what nearly every piece is: more text for the call with this index."""
+        slot = self._by_index.get(index) if index.__class__ is int else None
+        if slot is None or slot.held or not slot.shown or arguments.__class__ is not str:
+            return False
+        _pass_on(slot, arguments, out)
+        return True
 
     def _slot(self, call: Call, function: Function, arguments: str) -> _Slot | None:
         index = call.index if isinstance(call.index, int) and 0 <= call.index < _LIMIT else None
@@ -177,6 +185,12 @@ class Calls:
         self._show(slot, out)
         if slot.held or not slot.pieces:
             out.append(ToolCallDelta(slot.part, text))
+
+
+def _pass_on(slot: _Slot, arguments: str, out: list[Event]) -> None:
+    if arguments:
+        slot.pieces.append(arguments)
+        out.append(ToolCallDelta(slot.part, arguments))
 
 
 def _checked(slot: _Slot, text: str, reason: str) -> str:
