@@ -269,7 +269,7 @@ KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 
 
 class Entry(Struct, frozen=True):
-    """One word of the vocabulary: its class, its name in scenarios, its parameters with their defaults' types."""
+    """One word of the vocabulary: its name in scenarios, its class, its parameters, and what happens in a sentence."""
 
     name: str
     kind: type[Fault]
