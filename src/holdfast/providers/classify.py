@@ -26,6 +26,7 @@ _STATUS_NAMES: Final = ("status_code", "http_status", "status", "code", "status_
 _BODY_NAMES: Final = ("body", "response_json", "details", "http_body", "response_body", "error")
 _HEADER_NAMES: Final = ("headers", "litellm_response_headers", "response_headers")
 _SSE: Final = ("data:", "event:", "id:", ":", "retry:")
+_HOLDERS: Final = ("data", "response", "Response", "base_resp", "header")  # z.ai, Responses, Tencent, MiniMax, Spark
 _SSE_LINES: Final = 2_000
 _KNOWN: Final = names(
     "choices candidates output content data object id model usage embedding embeddings results result type error"
@@ -162,10 +163,19 @@ def _in_chunk(chunk: Mapping[str, Any], provider: str | None, headers: Mapping[s
 
 
 def _carries_error(value: Mapping[str, Any]) -> bool:
+    """Whether a body tells of a failure in one of the places where servers do that inside a 200."""
     if value.get("error") or value.get("type") == "error" or value.get("errors"):
         return True
-    data, response = value.get("data"), value.get("response")
-    return any(isinstance(holder, Mapping) and holder.get("error") for holder in (data, response))
+    if value.get("error_code") or value.get("success") is False:  # Baidu, Cloudflare
+        return True
+    return any(isinstance(holder := value.get(name), Mapping) and _not_well(holder) for name in _HOLDERS)
+
+
+def _not_well(holder: Mapping[str, Any]) -> bool:
+    codes = (holder.get("status_code"), holder.get("code"))
+    return bool(holder.get("error") or holder.get("Error")) or any(
+        isinstance(code, int) and code not in (0, 200) for code in codes
+    )
 
 
 def _strange(value: Mapping[str, Any], provider: str | None) -> ModelError:

@@ -58,7 +58,7 @@ _PAIR: Final = re.compile(
 )
 _STATUSES: Final = re.compile(
     r"(?:error code|status[ _]?code|statuscode|http(?:/\d(?:\.\d)?)?(?: status| error| code| code from api)?|\bstatus"
-    r"|api error|error|\bhttp_status|server error|client error|code)\W{1,4}[<(\[]?([1-5]\d\d)\b"
+    r"|api error|error|\bhttp_status|server error|client error|code)(?!://)\W{1,4}[<(\[]?([3-5]\d\d)\b"
     r"|^\W{0,3}([45]\d\d)\b"
     r"|\b([45]\d\d) (?:status code|bad request|unauthorized|forbidden|not found|too many requests|internal server error"
     r"|bad gateway|service unavailable|gateway time|unprocessable|payment required|request entity|client error"

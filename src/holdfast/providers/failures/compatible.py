@@ -131,7 +131,8 @@ CLOUDFLARE: Final = (
     _numbers("workers-ai-capacity", OverloadedError, _CLOUDFLARE, "Cloudflare Workers AI 'Errors'", 3040),
     _numbers("workers-ai-timeout", ModelTimeoutError, _CLOUDFLARE, "Cloudflare Workers AI 'Errors'", 3007, 3046),
     _numbers("workers-ai-model", ModelNotFoundError, _CLOUDFLARE, "Cloudflare Workers AI 'Errors'", 5007, 3042),
-    _numbers("workers-ai-too-large", RequestTooLargeError, _CLOUDFLARE, "Cloudflare Workers AI 'Errors'", 3006, 5021),
+    _numbers("workers-ai-window", ContextOverflowError, _CLOUDFLARE, "Cloudflare Workers AI 'Errors'", 5021),
+    _numbers("workers-ai-too-large", RequestTooLargeError, _CLOUDFLARE, "Cloudflare Workers AI 'Errors'", 3006),
     _numbers(
         "workers-ai-permission", PermissionDeniedError, _CLOUDFLARE, "Cloudflare Workers AI 'Errors'", 3041, 5016, 5018
     ),

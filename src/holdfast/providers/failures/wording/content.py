@@ -158,6 +158,14 @@ RULES: Final = (
         name="content-refused",
         error=ContentFilterError,
         source="OpenAI 'content_policy_violation'; Azure 'content_filter'; DashScope 'data_inspection_failed'",
+        hints=(
+            "flagged",
+            "sensitive",
+            "unsafe",
+            "inappropriate",
+            "harmful",
+            "prohibited",
+        ),
         codes=(
             "content_filter",
             "content_filter_error",
@@ -184,6 +192,9 @@ RULES: Final = (
             "safety",
         ),
         phrases=(
+            "content flagged",
+            "content ... is not allowed",
+            "content ... not allowed",
             "prohibited use policy",
             "acceptable use policy",
             "content restrictions",

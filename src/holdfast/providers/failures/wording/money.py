@@ -23,6 +23,9 @@ RULES: Final = (
         source="Codex, Ollama Cloud, GitHub Copilot, Claude: usage limits of a plan",
         codes=("usage_limit_reached", "usage_not_included", "quota_exceeded_premium", "free_quota_exhausted"),
         phrases=(
+            "exhausted its free",
+            "free trial quota",
+            "free quota",
             "usage limit reached",
             "5-hour limit reached",
             "weekly limit reached",

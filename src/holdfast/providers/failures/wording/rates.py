@@ -13,6 +13,12 @@ RULES: Final = (
         error=OverloadedError,
         source="Anthropic 529; Moonshot 'engine_overloaded_error'; Mistral, Groq, Fireworks, Ollama 503; Vertex 503",
         hints=(
+            "maintenance",
+            "try again later",
+            "retry later",
+            "please retry",
+            "no healthy",
+            "overload",
             "busy",
             "unavailable",
             "capacity",
@@ -36,6 +42,10 @@ RULES: Final = (
             "channel:no_available_key",
         ),
         phrases=(
+            "under maintenance",
+            "no healthy deployments",
+            "no healthy deployment",
+            "scheduled maintenance",
             "processing too many requests",
             "model busy",
             "no available capacity",
@@ -170,6 +180,7 @@ RULES: Final = (
             "max_parallel_requests",
         ),
         phrases=(
+            "no deployments available for selected model",
             "request rate is too high",
             "request rate increased too quickly",
             "exceeded your current requests",

@@ -58,7 +58,7 @@ RULES: Final = (
             "should be",
             "not allowed",
         ),
-        codes=(
+        types=(
             "unsupported_api_for_model",
             "invalid_request_body",
             "unsupported_value",
@@ -103,7 +103,6 @@ RULES: Final = (
             "is not of type",
             "is not valid under",
             "none is not of type",
-            "no endpoints found that support",
             "cannot be both specified",
             "cannot both be specified",
             "mutually exclusive",
