@@ -45,7 +45,7 @@ def least(message) -> int:
     for part in message.parts:
         for inner in part.content if isinstance(part, ToolResult) and not isinstance(part.content, str) else (part,):
             tokens = part_tokens(inner, OPENAI)
-            total -= 0 if isinstance(inner, Thinking | ToolCall) else max(0, tokens - SMALLEST - 1)
+            total -= 0 if isinstance(inner, Thinking | ToolCall) else max(0, tokens - SMALLEST - 1 - OPENAI.per_result)
     return total
 
 
