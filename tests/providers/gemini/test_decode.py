@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from typing import Any
 
@@ -306,3 +307,41 @@ def test_any_chunking_gives_the_same_events(plan: list[list[Any]], sizes: list[i
         part["text"] for parts in plan for part in parts if "text" in part and not part.get("thought")
     )
     assert isinstance(whole_events[-1], Finish)
+
+
+junk = st.sampled_from([None, "x", 7, -1.5, True, [], {}, [None], {"a": 1}, "\u0000", [[]]])
+
+
+def spoiled(value: Any, path: list[int], waste: Any) -> Any:
+    """The value with what is found on the path replaced by waste."""
+    if not path or not isinstance(value, dict | list) or not value:
+        return waste
+    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+    at = keys[path[0] % len(keys)]
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    copy[at] = spoiled(value[at], path[1:], waste)
+    return copy
+
+
+EVERYTHING = chunk(
+    {"text": "Hi", "thoughtSignature": "sig"},
+    {"functionCall": {"name": "f", "args": {"a": 1}, "partialArgs": [{"jsonPath": "$.a[0].b", "stringValue": "x"}]}},
+    {"inlineData": {"mimeType": "image/png", "data": "eA=="}},
+    {"executableCode": {"code": "1"}},
+    finish="STOP",
+    candidate={
+        "safetyRatings": [{"category": "A", "blocked": True}],
+        "logprobsResult": {"chosenCandidates": [{"token": "Hi"}], "topCandidates": [{"candidates": [{"token": "Hi"}]}]},
+    },
+    usageMetadata={"promptTokenCount": 1, "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 1}]},
+    promptFeedback={"safetyRatings": [{"blocked": True}]},
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(0, 9), max_size=7), junk)
+def test_a_misshapen_chunk_is_a_typed_error_or_no_matter(path: list[int], waste: Any) -> None:
+    one = spoiled(EVERYTHING, path, waste)
+    for body in (sse(one), json.dumps(one).encode(), json.dumps([one]).encode()):
+        with contextlib.suppress(ModelError):
+            check_events(list(decode_all(CODEC.decoder(ASKED, "m", {}), [body])))

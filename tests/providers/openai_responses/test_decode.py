@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from typing import Any
 
@@ -428,3 +429,41 @@ def test_any_chunking_gives_the_same_events(plan: list[tuple[str, str, str]], si
     assert [part.name for part in fold(whole_events).parts if isinstance(part, ToolCall)] == [
         "search" for kind, *_ in plan if kind == "call"
     ]
+
+
+junk = st.sampled_from([None, "x", 7, -1.5, True, [], {}, [None], {"a": 1}, "\u0000", [[]]])
+
+
+def spoiled(value: Any, path: list[int], waste: Any) -> Any:
+    """The value with what is found on the path replaced by waste."""
+    if not path or not isinstance(value, dict | list) or not value:
+        return waste
+    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+    at = keys[path[0] % len(keys)]
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    copy[at] = spoiled(value[at], path[1:], waste)
+    return copy
+
+
+EVERYTHING = [
+    created(),
+    added(MESSAGE),
+    said("Hi", logprobs=[{"token": "Hi"}]),
+    done(whole("Hi")),
+    done({"type": "reasoning", "id": "rs", "summary": [{"text": "a"}], "content": [{"text": "b"}]}, 1),
+    done({**CALL, "arguments": "{}", "namespace": "n"}, 2),
+    done({"type": "image_generation_call", "id": "ig", "result": "eA=="}, 3),
+    ended(output=[whole("Hi")], usage={"input_tokens": 1, "output_tokens_details": {}}, content_filters=[{}]),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 7), st.lists(st.integers(0, 9), max_size=5), junk)
+def test_a_misshapen_event_is_a_typed_error_or_no_matter(at: int, path: list[int], waste: Any) -> None:
+    event = spoiled(EVERYTHING[at], path, waste)
+    stream = b"".join(
+        b"data: " + json.dumps(event if at == n else one).encode() + b"\n\n" for n, one in enumerate(EVERYTHING)
+    )
+    for body in (stream, json.dumps(spoiled(EVERYTHING[-1]["response"], path, waste)).encode()):
+        with contextlib.suppress(ModelError):
+            check_events(list(decode_all(CODEC.decoder(ASKED, "m", {}), [body])))

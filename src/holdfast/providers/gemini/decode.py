@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,9 @@ from holdfast.providers.gemini import wire
 from holdfast.providers.gemini.answer import Answer
 from holdfast.providers.gemini.errors import stream_error
 from holdfast.providers.sse import SSEDecoder
+
+_MISSHAPEN: Final = (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError)
+"""What reading raises when the wire has another shape than it should."""
 
 
 class GeminiDecoder:
@@ -98,10 +101,9 @@ class GeminiDecoder:
         if not data or data == b"[DONE]":
             return
         try:
-            chunk = wire.read_chunk(data)
-        except msgspec.DecodeError as error:
+            yield from self._take_chunk(wire.read_chunk(data), data)
+        except _MISSHAPEN as error:
             raise self._unreadable("An event of the stream", data, error) from error
-        yield from self._take_chunk(chunk, data)
 
     def _take_chunk(self, chunk: wire.Chunk, data: bytes, number: int = 0) -> Iterator[Event]:
         if chunk.error is not None:
@@ -109,12 +111,13 @@ class GeminiDecoder:
         yield from self._answer.take(chunk, partial(wire.raw_parts, data, number))
 
     def _take_whole(self, data: bytes) -> Iterator[Event]:
+        chunks: list[wire.Chunk] = []
         try:
             chunks = wire.read_chunks(data) if data[:1] == b"[" else [wire.read_chunk(data)]
-        except msgspec.DecodeError as error:
+            for number, chunk in enumerate(chunks):
+                yield from self._take_chunk(chunk, data, number)
+        except _MISSHAPEN as error:
             raise self._unreadable("The body", data, error) from error
-        for number, chunk in enumerate(chunks):
-            yield from self._take_chunk(chunk, data, number)
         if self._answer.finish_reason is not None:
             return
         if data[:1] == b"[":

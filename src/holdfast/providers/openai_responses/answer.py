@@ -119,9 +119,11 @@ class Answer:
         item.rest = rest_of(item.data)
         return TextDelta("", piece.part, None, (annotation,), item.id, item.rest, ORIGIN)
 
-    def missing(self, index: int, kind: Kind, number: int, whole: str) -> Event | None:
+    def missing(self, index: int, kind: Kind, number: int, whole: Any) -> Event | None:
         """What of a piece has not been told yet, now that it is whole."""
         piece = self._pieces.get((index, kind, number))
+        if not isinstance(whole, str):
+            raise TypeError(f"a piece of kind {kind!r} is no text")
         rest = whole[piece.length :] if piece is not None else whole
         match kind:
             case "text":
@@ -209,9 +211,9 @@ class Answer:
     def _open_call(self, item: Item) -> Iterator[Event]:
         data = item.data
         _, piece = self._open(item.index, "arguments", 0)
-        call_id = unique(data.get("call_id") or data.get("id") or f"call_{item.index}", self._calls)
+        call_id = unique(str(data.get("call_id") or data.get("id") or f"call_{item.index}"), self._calls)
         self._calls.add(call_id)
-        yield ToolCallStart(piece.part, call_id, data.get("name") or "", item.id, rest_of(data), ORIGIN)
+        yield ToolCallStart(piece.part, call_id, str(data.get("name") or ""), item.id, rest_of(data), ORIGIN)
 
     def _close_message(self, item: Item) -> Iterator[Event]:
         rest = rest_of(item.data)
@@ -232,6 +234,8 @@ class Answer:
                 if event := self.missing(item.index, kind, number, part.get("text") or ""):
                     yield event
         data = item.data.get("encrypted_content") or None
+        if data is not None and not isinstance(data, str):
+            raise TypeError("encrypted_content is no text")
         if data or not item.pieces:
             yield ThinkingDelta("", item.part, item.id, None, data, ORIGIN)
 

@@ -23,6 +23,10 @@ from holdfast.providers.sse import SSEDecoder
 _RUNNING: Final = ("queued", "in_progress")
 
 
+_MISSHAPEN: Final = (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError)
+"""What reading raises when the wire has another shape than it should."""
+
+
 class ResponsesDecoder:
     """Reads one answer, whichever of the two forms the server chose, whatever was asked for."""
 
@@ -61,13 +65,16 @@ class ResponsesDecoder:
         if self._whole is not None:
             self._whole.append(data)
             return
-        for message in self._sse.feed(data):
-            event = self._read(message.data)
-            if isinstance(event, wire.Piece) and self._answer.started:  # nearly every event of a stream
-                if (told := self._piece(event)) is not None:
-                    yield told
-            elif event is not None:
-                yield from self._tell(event)
+        try:
+            for message in self._sse.feed(data):
+                event = self._read(message.data)
+                if isinstance(event, wire.Piece) and self._answer.started:  # nearly every event of a stream
+                    if (told := self._piece(event)) is not None:
+                        yield told
+                elif event is not None:
+                    yield from self._tell(event)
+        except _MISSHAPEN as error:
+            raise self._unreadable("An event of the stream", data, error) from error
 
     def close(self) -> Iterator[Event]:
         """The last events."""
@@ -94,8 +101,11 @@ class ResponsesDecoder:
             event = self._read(data)
         except InvalidResponseError as error:
             raise self._cut() from error
-        if event is not None:
-            yield from self._tell(event)
+        try:
+            if event is not None:
+                yield from self._tell(event)
+        except _MISSHAPEN as error:
+            raise self._unreadable("The last event", data, error) from error
 
     def _read(self, data: bytes) -> wire.StreamEvent | None:
         """The event, unless it is unknown, was read before, or comes after the end."""
@@ -176,9 +186,11 @@ class ResponsesDecoder:
 
     def _take_whole(self, data: bytes) -> Iterator[Event]:
         try:
-            body = wire.read_body(data)
-        except msgspec.DecodeError as error:
+            yield from self._take_body(wire.read_body(data), data)
+        except _MISSHAPEN as error:
             raise self._unreadable("The body", data, error) from error
+
+    def _take_body(self, body: wire.Body, data: bytes) -> Iterator[Event]:
         self._remember(body)
         if body.error is not None or body.status in ("failed", "cancelled"):
             raise self._failed(body)

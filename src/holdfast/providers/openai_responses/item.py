@@ -49,7 +49,8 @@ class Item:
     @property
     def id(self) -> str | None:
         """Its id on the wire."""
-        return self.data.get("id")
+        name = self.data.get("id")
+        return name if isinstance(name, str) else None
 
 
 def is_call(data: dict[str, Any]) -> bool:
