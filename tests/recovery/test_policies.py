@@ -157,9 +157,15 @@ def test_a_refused_prompt_goes_to_another_provider_only_if_asked():
 
 def test_after_an_overflow_only_a_larger_window_is_tried():
     windows = {"a": 100, "b": 50, "c": 200}.get
-    past = history(ContextOverflowError("long"), models=(A, B))
-    assert run(fallback(window=windows), past) is None
-    assert told(run(fallback(window=windows), history(ContextOverflowError("long"), models=(A, C)))) == "c+0"
+    error = ContextOverflowError("long")
+    assert run(fallback(), history(error, models=(A, B), window=windows)) is None
+    assert told(run(fallback(), history(error, models=(A, C), window=windows))) == "c+0"
+
+
+def test_terminate_raises_an_overflow_at_once():
+    past = history(ContextOverflowError("long"), repair=lambda *_: REQUEST)
+    assert told(run((on_overflow("terminate"), *DEFAULT_POLICIES), past)) == "Fail"
+    assert told(run(DEFAULT_POLICIES, past)) == "a+0"
 
 
 def test_a_repaired_request_is_sent_again_to_the_same_model_at_most_twice():

@@ -63,6 +63,20 @@ class Failure(Struct, frozen=True, kw_only=True):
         return AttemptRecord(self.model, self.error.info, self.elapsed, self.delay, self.usage)
 
 
+Repair: TypeAlias = Callable[[Request, ModelError, str], Request | None]
+"""From a request, the error that it met and the model's name to a strictly smaller request, or None."""
+
+
+def no_repair(request: Request, error: ModelError, model: str) -> None:  # noqa: ARG001  # the form of a Repair
+    """The repair that can do nothing."""
+    return
+
+
+def no_window(model: str) -> None:  # noqa: ARG001  # as above
+    """The window of a model of which nothing is known."""
+    return
+
+
 class History(Struct, frozen=True, kw_only=True):
     """All that a policy may look at.
 
@@ -74,6 +88,8 @@ class History(Struct, frozen=True, kw_only=True):
       server asked for, by the model's name.
     - `retry_allowed`: whether the shared retry budget permits another request to the same model.
     - `jitter`: a random number in [0, 1), drawn for this decision.
+    - `repair`: makes a request that was too large strictly smaller, or gives None; `window`: how many tokens a model
+      holds, by its name.
     """
 
     failures: tuple[Failure, ...]
@@ -86,6 +102,8 @@ class History(Struct, frozen=True, kw_only=True):
     asked: Mapping[str, float] = {}
     retry_allowed: bool = True
     jitter: float = 0.5
+    repair: Repair = no_repair
+    window: Callable[[str], int | None] = no_window
 
     @property
     def error(self) -> ModelError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from holdfast.errors import (
     AuthenticationError,
@@ -25,15 +25,12 @@ from holdfast.errors import (
 )
 from holdfast.messages import AssistantMessage, UserMessage
 from holdfast.model import Model
-from holdfast.recovery.attempt import Answer, Attempt, Decision, History, Policy
+from holdfast.recovery.attempt import Answer, Attempt, Decision, Fail, History, Policy, Repair
 from holdfast.recovery.backoff import Backoff
 from holdfast.recovery.call import Call
-from holdfast.request import Request
 from holdfast.response import Response
 
 Handler: TypeAlias = Callable[[Call], Decision | Awaitable[Decision]]
-Repair: TypeAlias = Callable[[Request, ModelError, str], Request | None]
-"""From a request, the error it met and the model's name to a strictly smaller request, or None."""
 
 TRANSIENT: Final[tuple[type[ModelError], ...]] = (
     RateLimitError,
@@ -95,17 +92,12 @@ def retry(
     return retrying
 
 
-def fallback(
-    *,
-    on: tuple[type[ModelError], ...] = ELSEWHERE,
-    window: Callable[[str], int | None] | None = None,
-) -> Policy:
-    """Go to the next model of the chain at once.
+def fallback(*, on: tuple[type[ModelError], ...] = ELSEWHERE) -> Policy:
+    """Go to the next model of the chain at once; after an overflow only to one with a larger window, where known.
 
     Args:
         on: the failures after which another model is asked. A refused prompt (`ContentFilterError`) is not among them
             unless you put it there: another provider would get to see it.
-        window: the window of a model by its name, where known; after an overflow only a larger one is tried.
     """
 
     def falling_back(history: History) -> Decision:
@@ -113,7 +105,7 @@ def fallback(
         if not isinstance(error, on):
             return None
         model = next_model(history)
-        if model is None or (isinstance(error, ContextOverflowError) and not _larger(model, history.current, window)):
+        if model is None or (isinstance(error, ContextOverflowError) and not _larger(model, history)):
             return None
         return Attempt(
             model=model,
@@ -135,8 +127,8 @@ def next_model(history: History) -> Model | None:
     return min(in_time, key=lambda model: history.resting.get(model.name, 0.0), default=None)
 
 
-def _larger(model: Model, current: Model, window: Callable[[str], int | None] | None) -> bool:
-    here, there = (window(current.name), window(model.name)) if window else (None, None)
+def _larger(model: Model, history: History) -> bool:
+    here, there = history.window(history.current.name), history.window(model.name)
     return here is None or there is None or there > here
 
 
@@ -158,16 +150,26 @@ def ask_again(times: int = 1) -> Policy:
     return asking_again
 
 
-def on_overflow(repair: Repair, *, times: int = 2) -> Policy:
-    """When a request does not fit, make it smaller with `repair` and send it again, at most `times` times."""
+def on_overflow(action: Literal["compress", "terminate"] | Repair = "compress", *, times: int = 2) -> Policy:
+    """What happens when a request does not fit.
+
+    Args:
+        action: `"compress"` makes it smaller and sends it again (what the error states is learnt; where only the answer
+            does not fit, `max_tokens` is lowered and the history stays); `"terminate"` raises at once; a function of
+            your own gives a strictly smaller request, or None to pass on.
+        times: how often a request is made smaller in one call, at most.
+    """
 
     def repairing(history: History) -> Decision:
         error = history.error
         if not isinstance(error, ContextOverflowError | RequestTooLargeError):
             return None
-        if history.count(ContextOverflowError, RequestTooLargeError) > times:
+        if action == "terminate":
+            return Fail()
+        if history.count(ContextOverflowError, RequestTooLargeError, model=history.current.name) > times:
             return None
-        smaller = repair(history.last, error, history.current.name)
+        make_smaller = history.repair if action == "compress" else action
+        smaller = make_smaller(history.last, error, history.current.name)
         if smaller is None:
             return None
         return Attempt(model=history.current, request=smaller, reason="made smaller to fit")
@@ -221,5 +223,5 @@ def _out_of_bounds(attempt: Attempt, history: History) -> bool:
     return history.attempts_left <= 0 or attempt.delay >= history.remaining
 
 
-DEFAULT_POLICIES: Final[tuple[Policy, ...]] = (ask_again(), retry(), fallback())
-"""What happens when nobody says otherwise. A client puts `on_overflow` before them."""
+DEFAULT_POLICIES: Final[tuple[Policy, ...]] = (on_overflow(), ask_again(), retry(), fallback())
+"""What happens when nobody says otherwise."""

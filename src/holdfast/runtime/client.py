@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from msgspec.structs import replace
 
+from holdfast.context.count import Counter
+from holdfast.context.overflow import repair
+from holdfast.context.windows import Windows
 from holdfast.errors import ConfigurationError, ModelError
 from holdfast.events import Event
 from holdfast.model import Layer, Model
@@ -18,7 +22,7 @@ from holdfast.recovery.call import Call
 from holdfast.recovery.health import Health
 from holdfast.recovery.policies import DEFAULT_POLICIES, on_error
 from holdfast.recovery.screen import HoldBack, OnBreak
-from holdfast.request import Settings, Timeouts
+from holdfast.request import Request, Settings, Timeouts
 from holdfast.response import Fold, Response
 from holdfast.runtime.ask import Ask, Messages, request_of
 from holdfast.runtime.clock import Clock, SystemClock
@@ -51,6 +55,7 @@ class Client:
         hold_back: how much of an answer is kept back until it has proved alive; failures in there stay invisible.
         verdicts: judge every complete response; an error makes it a failure like any other.
         settings: defaults for every call.
+        windows: tokens that models hold, by name, where what is published or learnt is not right.
         budget, health: to share between clients.
         observe: told of every failed attempt and of what was decided.
         transport, clock, random: the outside world.
@@ -72,6 +77,7 @@ class Client:
         hold_back: HoldBack | None = None,
         verdicts: Iterable[Verdict] = (),
         settings: Settings | None = None,
+        windows: Mapping[str, int] | Windows | None = None,
         budget: RetryBudget | None = None,
         health: Health | None = None,
         observe: Observer | None = None,
@@ -83,6 +89,8 @@ class Client:
         self._owns_transport = transport is None
         self._settings = settings or Settings()
         self.totals = Totals()
+        self._counter = Counter()
+        self._windows = windows if isinstance(windows, Windows) else Windows(windows or {})
         self._leaves = [model_by_name(model, clock=clock) if isinstance(model, str) else model for model in models]
         for leaf in self._leaves:
             if isinstance(leaf, HTTPModel):
@@ -104,6 +112,8 @@ class Client:
             ),
             budget=budget,
             health=health,
+            repair=partial(repair, counter=self._counter, windows=self._windows),
+            window=self._windows.window,
             clock=clock or SystemClock(),
             random=random,
             observe=observe,
@@ -155,6 +165,21 @@ class Client:
             return handler
 
         return register
+
+    def count_tokens(self, messages: Messages, **ask: Unpack[Ask]) -> int:
+        """How many tokens the primary model would read, tools and schemas included; counted here, nothing is sent.
+
+        Exact where the model's rules are published, else an estimate that the usage of responses corrects.
+        """
+        return self._count(request_of(messages, ask, base=self._settings, stream=False))
+
+    def remaining_tokens(self, messages: Messages, **ask: Unpack[Ask]) -> int:
+        """How many tokens the window of the primary model has left after `messages`; negative when they do not fit."""
+        request = request_of(messages, ask, base=self._settings, stream=False)
+        return self._windows.window(self._engine.name) - self._count(request)
+
+    def _count(self, request: Request) -> int:
+        return self._counter.count(request, self._engine.name).tokens
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -25,7 +25,19 @@ from holdfast.errors import (
 from holdfast.events import AttemptRecord, Event, Finish, Restart, TextDelta
 from holdfast.messages import Text
 from holdfast.model import Model
-from holdfast.recovery.attempt import Answer, Attempt, Decision, Fail, Failure, History, Policy, Verdict
+from holdfast.recovery.attempt import (
+    Answer,
+    Attempt,
+    Decision,
+    Fail,
+    Failure,
+    History,
+    Policy,
+    Repair,
+    Verdict,
+    no_repair,
+    no_window,
+)
 from holdfast.recovery.budget import RetryBudget
 from holdfast.recovery.health import Health
 from holdfast.recovery.join import Unjoinable
@@ -71,6 +83,7 @@ class Recover:
         verdicts: judge every complete response, after the library's own verdict; an error makes it a failure.
         options: bounds and modes, where a call states none.
         budget, health: what is shared between calls.
+        repair, window: what the policies may ask about requests that are too large.
         observe, book: told of failures, and of tokens.
     """
 
@@ -83,6 +96,8 @@ class Recover:
         options: Options | None = None,
         budget: RetryBudget | None = None,
         health: Health | None = None,
+        repair: Repair = no_repair,
+        window: Callable[[str], int | None] = no_window,
         clock: Clock | None = None,
         random: Callable[[], float] = draw,
         observe: Observer | None = None,
@@ -94,6 +109,8 @@ class Recover:
         self.options = options or Options()
         self.budget = budget or RetryBudget()
         self.health = health or Health()
+        self.repair = repair
+        self.window = window
         self.clock = clock or SystemClock()
         self.random = random
         self.observe = observe
@@ -385,6 +402,8 @@ class _Call:
             asked=engine.health.asked(names, now),
             retry_allowed=engine.budget.allows,
             jitter=engine.random(),
+            repair=engine.repair,
+            window=engine.window,
         )
 
 
