@@ -68,7 +68,7 @@ _STATUSES: Final = re.compile(
 )
 _TITLE: Final = re.compile(r"<title[^<>]{0,200}>([^<]{0,300})", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^<>]{0,400}>")
-_CLASS: Final = re.compile(r"\b([A-Z][A-Za-z]{2,60}(?:Error|Exception|Timeout|Failure))\b")
+_CLASS: Final = re.compile(r"(?:\b|_)([A-Z][A-Za-z]{2,60}(?:Error|Exception|Timeout|Failure))\b")
 _PAGE: Final = re.compile(
     r"\s{0,200}(?:<!doctype html|<html|<head|<\?xml[^>]{0,200}>\s{0,20}<(?:!doctype )?html)", re.IGNORECASE
 )

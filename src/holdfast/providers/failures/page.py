@@ -16,7 +16,21 @@ from holdfast.providers.failures import compatible, finish, statuses
 from holdfast.providers.failures.again import HOPEFUL
 from holdfast.providers.failures.guide import DEFAULTS
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.wording import access, breaks, content, money, rates, requests, sizes
+from holdfast.providers.failures.wording import (
+    answers,
+    content,
+    keys,
+    models,
+    money,
+    network,
+    rates,
+    requests,
+    rights,
+    servers,
+    sizes,
+    stops,
+    windows,
+)
 from holdfast.providers.gemini.errors import RULES as GOOGLE
 from holdfast.providers.openai_chat.errors import RULES as OPENAI
 from holdfast.providers.openai_responses.errors import RULES as RESPONSES
@@ -57,10 +71,16 @@ _SECTIONS: Final[tuple[tuple[str, str, tuple[Rule, ...]], ...]] = (
     ("Any server: credit and plans", "", money.RULES),
     ("Any server: rates and capacity", "", rates.RULES),
     ("Any server: sizes", "", sizes.RULES),
+    ("Any server: the window", "", windows.RULES),
     ("Any server: content", "", content.RULES),
-    ("Any server: keys, rights, models", "", access.RULES),
+    ("Any server: keys", "", keys.RULES),
+    ("Any server: models", "", models.RULES),
+    ("Any server: rights", "", rights.RULES),
     ("Any server: the request", "", requests.RULES),
-    ("The network, the clock, the server, the answer", "", breaks.RULES),
+    ("What was stopped", "", stops.RULES),
+    ("The network and the clock", "", network.RULES),
+    ("The answer", "", answers.RULES),
+    ("The server", "", servers.RULES),
     ("Inside a success", "Status 200, and no use.", finish.RULES),
     ("General codes and bare statuses", "Asked last.", statuses.RULES),
 )

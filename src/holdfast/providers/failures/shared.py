@@ -6,7 +6,21 @@ from typing import Final
 
 from holdfast.providers.failures import compatible, statuses
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.wording import access, breaks, content, money, rates, requests, sizes
+from holdfast.providers.failures.wording import (
+    answers,
+    content,
+    keys,
+    models,
+    money,
+    network,
+    rates,
+    requests,
+    rights,
+    servers,
+    sizes,
+    stops,
+    windows,
+)
 
 SHARED: Final[tuple[Rule, ...]] = (
     *compatible.RULES,
@@ -15,8 +29,14 @@ SHARED: Final[tuple[Rule, ...]] = (
     sizes.OUTPUT_CAP,
     *rates.RULES,
     *sizes.RULES,
-    *access.RULES,
-    *breaks.RULES,
+    *windows.RULES,
+    *keys.RULES,
+    *models.RULES,
+    *rights.RULES,
+    *stops.RULES,
+    *network.RULES,
+    *answers.RULES,
+    *servers.RULES,
     *requests.RULES,
     *statuses.RULES,
 )
