@@ -78,7 +78,14 @@ def test_requests_of_this_wire_are_known_by_their_path(method: str, path: str, m
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b'{"contents": 1}', b'{"contents": [{"parts": [{"functionResponse": {}}]}]}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"contents": 1}',
+        b'{"contents": [{"parts": [{"text": 7}]}]}',
+        b'{"contents": [{"parts": [{"functionResponse": {}}]}]}',
+    ],
 )
 def test_a_body_that_is_no_request_is_the_clients_fault(body: bytes) -> None:
     with pytest.raises(InvalidRequestError):

@@ -66,7 +66,16 @@ def test_requests_of_this_wire_are_known_by_their_path(method: str, path: str, *
     assert SERVICE.matches(method, path) is ours
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"model": "m", "input": [{"type": "function_call"}]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"model": "m", "input": [{"type": "function_call"}]}',
+        b'{"model": "m", "input": [{"role": "user", "content": [{"type": "input_text", "text": 7}]}]}',
+    ],
+)
 def test_a_body_that_is_no_request_is_the_clients_fault(body: bytes) -> None:
     with pytest.raises(InvalidRequestError):
         SERVICE.read("/v1/responses", {}, body)

@@ -136,8 +136,10 @@ class Answer:
 
     def _call(self, call: FunctionCall, signature: str | None) -> Iterator[Event]:
         if self._partial is None:
+            if not call.name:
+                raise ValueError("a call names no function")
             number = self._next()
-            yield ToolCallStart(number, self._id(call.id, number), call.name or "", None, signature, ORIGIN)
+            yield ToolCallStart(number, self._id(call.id, number), call.name, None, signature, ORIGIN)
             if not (call.will_continue or call.partial_args):
                 yield ToolCallDelta(number, _arguments(call))
                 return

@@ -73,9 +73,10 @@ def read_request(path: str, body: bytes) -> ServedRequest:
         raise InvalidRequestError(f"The path {path!r} names no model")
     try:
         request = _request(_BODY.decode(body), stream=found["method"] == "streamGenerateContent")
+        msgspec.convert(msgspec.to_builtins(request), Request)  # whether every value is of its type
     except msgspec.DecodeError as error:
         raise InvalidRequestError(f"The body is not a JSON object: {error}") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise InvalidRequestError(f"The body cannot be read: {error!r}") from error
     return ServedRequest(model=found["model"].rpartition("models/")[2], request=request)
 

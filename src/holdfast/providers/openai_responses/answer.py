@@ -62,7 +62,7 @@ class Answer:
             return
         item = self._items[index] = Item(index, data, self._parts)
         self._parts += 2 if data.get("type") == "image_generation_call" else 1  # the item and its picture
-        if is_call(data):
+        if is_call(data) and data.get("name"):
             yield from self._open_call(item)
 
     def text(self, index: int, content: int, delta: str, logprobs: list[Any] | None = None) -> Event | None:
@@ -211,9 +211,12 @@ class Answer:
     def _open_call(self, item: Item) -> Iterator[Event]:
         data = item.data
         _, piece = self._open(item.index, "arguments", 0)
+        name = data.get("name")
+        if not isinstance(name, str) or not name:
+            raise TypeError("a call names no function")
         call_id = unique(str(data.get("call_id") or data.get("id") or f"call_{item.index}"), self._calls)
         self._calls.add(call_id)
-        yield ToolCallStart(piece.part, call_id, str(data.get("name") or ""), item.id, rest_of(data), ORIGIN)
+        yield ToolCallStart(piece.part, call_id, name, item.id, rest_of(data), ORIGIN)
 
     def _close_message(self, item: Item) -> Iterator[Event]:
         rest = rest_of(item.data)
@@ -240,6 +243,8 @@ class Answer:
             yield ThinkingDelta("", item.part, item.id, None, data, ORIGIN)
 
     def _close_call(self, item: Item, arguments: str) -> Iterator[Event]:
+        if (item.index, "arguments", 0) not in self._pieces:
+            yield from self._open_call(item)
         piece = self._pieces[item.index, "arguments", 0]
         whole = arguments if piece.length else repaired(arguments)
         if event := self.missing(item.index, "arguments", 0, whole):

@@ -94,7 +94,7 @@ def _text(output: Any) -> dict[str, Any] | None:
 
 def _include(settings: Settings, asked: Iterable[str], *, reasons: bool) -> list[str]:
     ours = [_ENCRYPTED] * reasons + [_LOGPROBS] * bool(settings.logprobs or settings.top_logprobs)
-    return list(dict.fromkeys([*ours, *asked]))
+    return [*ours, *(name for name in asked if name not in ours)]
 
 
 def _settings(settings: Settings, dialect: Dialect, notes: list[str], *, reasons: bool) -> dict[str, Any]:

@@ -34,8 +34,10 @@ def read_request(body: bytes) -> ServedRequest:
     if not isinstance(model, str):
         raise InvalidRequestError("The body names no model")
     try:
-        return ServedRequest(model=model, request=_request(fields))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        request = _request(fields)
+        msgspec.convert(msgspec.to_builtins(request), Request)  # whether every value is of its type
+        return ServedRequest(model=model, request=request)
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise InvalidRequestError(f"The body cannot be read: {error!r}") from error
 
 
