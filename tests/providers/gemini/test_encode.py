@@ -294,6 +294,16 @@ def test_structured_output_beside_functions_is_a_function_for_older_models() -> 
     assert (json.loads(response.text), response.tool_calls, response.finish_reason) == ({"a": "1"}, (), "stop")
 
 
+def test_what_an_endpoint_always_says_lies_under_the_body_and_what_a_call_says_over_it() -> None:
+    codec = GeminiCodec(Dialect(options={"generationConfig": {"temperature": 1, "topK": 5}, "labels": {"a": "b"}}))
+    asked = Request(
+        messages=(UserMessage("hi"),), settings=Settings(temperature=0.5), extra={"generationConfig": {"topK": 9}}
+    )
+    body = json.loads(codec.encode(asked, NEW).body)
+    assert body["generationConfig"] == {"temperature": 0.5, "topK": 9}
+    assert body["labels"] == {"a": "b"}
+
+
 def test_what_the_wire_lacks_is_left_out_with_a_note() -> None:
     sent = CODEC.encode(Request(messages=(UserMessage("hi"),), settings=Settings(user="u")), NEW)
     assert len(sent.notes) == 1

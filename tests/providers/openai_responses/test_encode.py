@@ -254,6 +254,20 @@ def test_settings_and_what_is_left_out_with_a_note() -> None:
     assert len(reasoning.notes) == 2
 
 
+def test_what_an_endpoint_always_says_lies_under_the_body_and_what_a_call_says_over_it() -> None:
+    always = Dialect(options={"truncation": "auto", "user": "all", "reasoning": {"summary": "auto"}, "include": ["a"]})
+    codec = OpenAIResponsesCodec(always)
+    asked = Request(
+        messages=(UserMessage("hi"),),
+        settings=Settings(user="me", reasoning_effort="low"),
+        extra={"truncation": "disabled", "reasoning": {"context": "auto"}},
+    )
+    body = json.loads(codec.encode(asked, "gpt-5").body)
+    assert (body["truncation"], body["user"]) == ("disabled", "me")
+    assert body["reasoning"] == {"summary": "auto", "effort": "low", "context": "auto"}
+    assert body["include"] == ["reasoning.encrypted_content", "a"]
+
+
 def test_a_prefix_is_carried_on_by_an_instruction() -> None:
     sent = encoded(UserMessage("hi"), prefix="Once upon a time")["input"]
     assert sent[1] == {"role": "assistant", "content": "Once upon a time"}

@@ -40,7 +40,8 @@ def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[dict[st
         "toolConfig": _tool_config(request.tool_choice, dialect) if request.tools else None,
         "generationConfig": _generation(request, model, notes) or None,
     }
-    return overlay(overlay(body, dialect.options), request.extra), tuple(notes)
+    stated = {name: value for name, value in body.items() if value is not None}
+    return overlay(overlay(dialect.options, stated), request.extra), tuple(notes)
 
 
 def _system_of(messages: Sequence[Message]) -> tuple[list[dict[str, Any]], Sequence[Message]]:

@@ -9,7 +9,7 @@ schemas. `Request.extra` overrides both; what needs a stored response (`backgrou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from holdfast.providers.codec import Dialect
@@ -36,28 +36,34 @@ def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[dict[st
     """The body, and notes on what this wire or model could not take over."""
     request = carry_on(request, native=False)
     notes: list[str] = []
-    extra = {**dialect.options, **request.extra}
-    if not any(extra.get(name) for name in _ELSEWHERE):
+    asked = overlay(dialect.options, request.extra)
+    if not any(asked.get(name) for name in _ELSEWHERE):
         adapted = adapt(request.messages, rules_for(dialect))
         notes += adapted.notes
         request = request.replace(messages=adapted.messages)
     request = downgrade(request, schema=dialect.json_schema, json_mode=dialect.json_mode, forced_tool=False)
     reasons = _reasons(request, model)
-    stored = bool(extra.get("store")) or any(extra.get(name) for name in _NEED_STORE)
+    stored = bool(asked.get("store")) or any(asked.get(name) for name in _NEED_STORE)
     instructions, messages = instructions_of(request.messages)
     body: dict[str, Any] = {
         "model": model,
-        "input": input_items(messages, dialect, stored=stored, breakpoints="prompt_cache_options" in extra),
+        "input": input_items(messages, dialect, stored=stored, breakpoints="prompt_cache_options" in asked),
         "store": None if stored else False,
         "instructions": instructions or None,
         "stream": request.stream or None,
         "tools": [_tool(tool, dialect) for tool in request.tools] or None,
-        "tool_choice": _tool_choice(request.tool_choice, dialect) if request.tools or extra.get("tools") else None,
+        "tool_choice": _tool_choice(request.tool_choice, dialect) if request.tools or asked.get("tools") else None,
         "text": _text(request.output),
-        "include": _include(request.settings, extra.pop("include", ()), reasons=reasons) or None,
+        "include": _include(request.settings, asked.get("include") or (), reasons=reasons) or None,
         **_settings(request.settings, dialect, notes, reasons=reasons),
     }
-    return overlay(body, extra), tuple(notes)
+    stated = {name: value for name, value in body.items() if value is not None}
+    laid = overlay(overlay(dialect.options, stated), _without_include(request.extra))
+    return laid, tuple(notes)
+
+
+def _without_include(extra: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in extra.items() if name != "include"}  # it is in the body already
 
 
 def _reasons(request: Request, model: str) -> bool:
