@@ -110,7 +110,7 @@ def _settings(settings: Settings, dialect: Dialect, notes: list[str], *, reasons
         sampling = {}
     lacking = [
         name
-        for name in ("top_k", "stop", "seed", "frequency_penalty", "presence_penalty")
+        for name in ("top_k", "stop", "seed", "frequency_penalty", "presence_penalty", "thinking_budget")
         if getattr(settings, name) is not None
     ]
     if lacking:
