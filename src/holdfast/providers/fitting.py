@@ -91,10 +91,10 @@ def _present(parts: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _texts(parts: tuple[Any, ...], rules: HistoryRules, notes: list[str]) -> tuple[Any, ...]:
-    """The parts without blank texts, where those are forbidden. A signed text is a carrier and stays."""
+    """The parts without blank texts, where those are forbidden and carry nothing."""
     if rules.empty:
         return parts
-    kept = tuple(part for part in parts if not _blank(part) or part.signature)
+    kept = tuple(part for part in parts if not _blank(part) or (rules.signed_texts and part.signature))
     if len(kept) != len(parts):
         notes.append("An empty text was left out.")
     return kept

@@ -38,6 +38,7 @@ class HistoryRules(Struct, frozen=True, kw_only=True):
     - `assistant_last`: whether the history may end with an assistant's words (a prefill).
     - `trailing_space`: whether such last words may end in white space.
     - `empty`: whether a text, or a message, may be empty or blank. `empty_result`: the same of a tool result.
+    - `signed_texts`: whether a text may carry a signature; an empty one with its own is then kept for it.
     - `user`, `assistant`, `results`: the kinds of parts, besides text, that each may hold. Others become a line of
       text that says what was there; what only a user may hold moves from a tool result to a user's message after it.
     - `names`: whether user and assistant messages may carry a name (letters, digits, `_` and `-`, 64 at most).
@@ -60,6 +61,7 @@ class HistoryRules(Struct, frozen=True, kw_only=True):
     trailing_space: bool = True
     empty: bool = True
     empty_result: bool = True
+    signed_texts: bool = False
     user: frozenset[Kind] = ALL_KINDS
     assistant: frozenset[Kind] = frozenset()
     results: frozenset[Kind] = frozenset()

@@ -77,6 +77,8 @@ class SSEDecoder:
             if data.find(_LF) == size and size < self._limit and data.find(_CR) < 0:
                 return [ServerSentEvent(data[6:-2], "", self._id)]  # what servers send nearly always
             return self._several(data)
+        if self._at_rest and data[:7] == b"event: " and data[-2:] == b"\n\n":
+            return self._named(data)
         if self._opening is not None:
             data = self._open(data)
         return self._read(data) if data else []
@@ -97,6 +99,18 @@ class SSEDecoder:
         if len(data) <= self._limit and data.count(b"\n") == 2 * len(blocks) and data.find(_CR) < 0:
             return [ServerSentEvent(block, "", self._id) for block in blocks]
         return self._read(data)
+
+    def _named(self, data: bytes) -> list[ServerSentEvent]:
+        """Whole events, most likely of one event line and one data line each."""
+        if len(data) > self._limit or data.find(_CR) >= 0:
+            return self._read(data)
+        found = []
+        for block in data[:-2].split(b"\n\n"):
+            name, _, line = block.partition(b"\n")
+            if name[:7] != b"event: " or line[:6] != b"data: " or line.find(_LF) >= 0:
+                return self._read(data)
+            found.append(ServerSentEvent(line[6:], name[7:].decode("utf-8", "replace"), self._id))
+        return found
 
     def _open(self, data: bytes) -> bytes:
         opening = (self._opening or b"") + data

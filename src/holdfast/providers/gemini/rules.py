@@ -23,6 +23,7 @@ RULES: Final = HistoryRules(
     user=ALL_KINDS,
     assistant=_INLINE,
     names=False,
+    signed_texts=True,
     thinking="own",
 )
 

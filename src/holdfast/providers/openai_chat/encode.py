@@ -49,7 +49,7 @@ def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[dict[st
     notes: list[str] = []
     native = continues_natively(dialect, model, request)
     request = in_terms_of(carry_on(request, native=native), dialect)
-    adapted = adapt(spell_out(request.messages, notes), rules_for(dialect))
+    adapted = adapt(spell_out(request.messages, notes), rules_for(dialect, prefilled=native))
     notes += adapted.notes
     names = tool_names(request)
     body: dict[str, Any] = {

@@ -7,12 +7,16 @@ from holdfast.providers.openai_chat.wire import ORIGIN
 from holdfast.providers.rules import HistoryRules, Kind
 
 
-def rules_for(dialect: Dialect) -> HistoryRules:
-    """The rules at this endpoint."""
+def rules_for(dialect: Dialect, *, prefilled: bool = False) -> HistoryRules:
+    """The rules at this endpoint; `prefilled` when the last message is the beginning of the answer."""
     return HistoryRules(
         origin=ORIGIN,
         system="one" if dialect.one_system_message else "anywhere",
         alternating=dialect.alternating_roles,
+        user_first=dialect.alternating_roles,
+        # Perplexity ("Chat completions": the last message is the user's) and Mistral (a last assistant message must be
+        # marked as a prefix) refuse an answer at the end.
+        assistant_last=prefilled or (not dialect.alternating_roles and dialect.prefill != "prefix_flag"),
         user_after_tool=dialect.user_after_tool,
         user=_kinds(dialect),
         assistant=frozenset({"audio"} if dialect.audio else ()),
