@@ -19,6 +19,8 @@ CUT: Final = 0.7
 
 _SLACK: Final = 256  # tokens by which it must be below: small estimates are off by framing alone
 
+_STEP: Final = 50  # counted tokens that a usage must show
+
 
 class Counter:
     """Counts tokens, and learns from usage how far off it is.
@@ -69,10 +71,8 @@ class Counter:
         if usage.estimated or usage.input_tokens <= 0:
             return True
         before, now, estimator = books.anchor(model), Anchor(usage.input_tokens, counted), self.estimator(model)
-        if before is not None:  # its reply left out: not every provider counts the reasoning that is sent back
-            least = estimator.tokens(counted, Anchor(before.tokens, before.counted))
-            if now.tokens < CUT * least and least - now.tokens > _SLACK:
-                return False
+        if before is not None and _is_cut(now, before, estimator):
+            return False
         books.anchored(model, now, usage, sent)
         self._estimators[model] = estimator.learnt(before, now)
         return True
@@ -97,6 +97,19 @@ class Counter:
         tokens = overhead_tokens(request, family)
         self._overheads = (request.replace(messages=()), family.name, tokens)
         return tokens
+
+
+def _is_cut(now: Anchor, before: Anchor, estimator: Estimator) -> bool:
+    """Whether a usage is less than what must have been sent: at once, or because it has ceased to grow.
+
+    The reply is left out: not every provider counts the reasoning that is sent back.
+    """
+    least = estimator.tokens(now.counted, Anchor(before.tokens, before.counted))
+    if now.tokens < CUT * least and least - now.tokens > _SLACK:
+        return True
+    added = now.counted - before.counted
+    stuck = added > _STEP and now.tokens - before.tokens < added / 4
+    return stuck and now.tokens < CUT * estimator.tokens(now.counted)
 
 
 def _same_overhead(one: Request, other: Request) -> bool:

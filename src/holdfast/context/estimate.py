@@ -13,7 +13,6 @@ from math import ceil
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 _LEAST: Final = 20  # counted tokens below which a difference says nothing about the ratio
 _FULL: Final = 2000  # counted tokens at which a difference weighs half of what is known
@@ -33,10 +32,9 @@ class Anchor(Struct, frozen=True, gc=False):
 
 
 class Estimator(Struct, frozen=True, gc=False):
-    """What is known of one model's tokens: a ratio. `seen` is how many usages have taught it."""
+    """What is known of one model's tokens: how many there are to one that is counted."""
 
     ratio: float = 1.0
-    seen: int = 0
 
     def tokens(self, counted: int, anchor: Anchor | None = None) -> int:
         """True tokens of what counts as `counted`, by the anchor where there is one."""
@@ -55,19 +53,21 @@ class Estimator(Struct, frozen=True, gc=False):
     def learnt(self, before: Anchor | None, now: Anchor) -> Estimator:
         """The estimator after one more usage; `before` is the anchor that the same conversation had."""
         if before is None:
-            return replace(self, seen=self.seen + 1)
+            return self
         added = now.counted - before.counted - before.reply_counted
         if added <= _LEAST:
-            return replace(self, seen=self.seen + 1)
+            return self
         low, high = _BOUNDS
-        observed = min(high, max(low, (now.tokens - before.tokens - before.reply) / added))
+        observed = min(high, (now.tokens - before.tokens - before.reply) / added)
+        if observed < low:  # no tokenizer packs so much into a token: something was left out
+            return self
         weight = min(1.0, added / _FULL) / 2
-        return Estimator(self.ratio + weight * (observed - self.ratio), self.seen + 1)
+        return Estimator(self.ratio + weight * (observed - self.ratio))
 
     def at_least(self, ratio: float) -> Estimator:
         """The estimator with this ratio, if it is above the one it has: an under-estimate was refused."""
         low, high = _BOUNDS
-        return replace(self, ratio=max(self.ratio, min(high, max(low, ratio))))
+        return Estimator(max(self.ratio, min(high, max(low, ratio))))
 
     def margin(self, window: int, counted: int, anchor: Anchor | None, *, exact: bool, engine: bool) -> int:
         """Tokens to keep free for the error of the estimate: 1 % of the window and a share of what no usage covers.

@@ -1,9 +1,11 @@
 """Limits on tool results, applied before a result is first sent: nothing that was sent has to change for them.
 
-truncate   head, a marker with counts, tail
-page       the same with a handle, for `READ_MORE`
-error      an error in the place of the result, so that the model asks for less
-pass       as it is
+    truncate   head, a marker with counts, tail
+    page       the same with a handle, for `READ_MORE`
+    error      an error in the place of the result, so that the model asks for less
+    pass       as it is
+
+`ToolResult.max_tokens` goes before the limit of its tool, and that before the default.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class ResultLimits(Struct, frozen=True, omit_defaults=True, kw_only=True):
     - `default`: of one result; None: no limit.
     - `tools`: of the results of single tools, by name; None: no limit.
     - `batch`: of all results that come together (parallel calls); the longest are cut to one common length.
-    - `excess`: what becomes of what is over; `ToolResult.max_tokens` goes before `tools`, and that before `default`.
+    - `excess`: what becomes of what is over.
     """
 
     default: int | None = 25_000

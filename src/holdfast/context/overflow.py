@@ -10,6 +10,7 @@ What comes out counts less than what was refused, so repairing ends whatever the
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from math import ceil
 from typing import Final
@@ -61,7 +62,7 @@ def repair(
     match error:
         case ContextOverflowError():
             if limit.max_tokens:
-                windows.learn(model, limit.max_tokens)
+                windows.learn(model, min(limit.max_tokens, _proved(request, limit)))
             less = _less_output(request, limit, model, counter, windows)
             return less or _fitted(request, limit, model, counter, windows, strategies)
         case RequestTooLargeError() if limit.max_tokens and (limit.requested_tokens or 0) > limit.max_tokens:
@@ -85,6 +86,13 @@ def _less_output(request: Request, limit: Limit, model: str, counter: Counter, w
     if free >= asked or free < min(LEAST_OUTPUT, asked / 4):
         return None
     return request.replace(settings=replace(request.settings, max_tokens=free))
+
+
+def _proved(request: Request, limit: Limit) -> int:
+    """What the refusal itself proves: the window is smaller than what was refused, whatever limit is stated."""
+    asked = limit.output_tokens or request.settings.max_tokens or 0
+    total = limit.requested_tokens or (limit.input_tokens + asked if limit.input_tokens else None)
+    return total - 1 if total and total > 1 else sys.maxsize
 
 
 def _input_tokens(limit: Limit, asked: int) -> int | None:
