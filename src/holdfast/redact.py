@@ -7,8 +7,12 @@ import re
 _BOUND = 4096
 _REMOVED = "[key removed]"
 _LONG = re.compile(r"[A-Za-z0-9_\-*.]{16,}")  # what may be a key, or hold one
+_PREFIXES = (
+    *("sk", "pk", "rk", "gsk", "xai", "csk", "nvapi", "hf", "fw", "tgp", "pplx", "ghp", "gho", "github_pat"),
+    *("AIza", "ya29", "AKIA", "ASIA", "ABSK", "key", "glpat"),
+)
 _KEYS = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|csk|nvapi|hf|fw|tgp|pplx|ghp|gho|github_pat|AIza|ya29|AKIA|ASIA|ABSK|key|glpat)"
+    rf"\b(?:{'|'.join(_PREFIXES)})"
     r"[-_.]?[A-Za-z0-9*][A-Za-z0-9_\-*.]{14,}"
     r"|\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+"  # a JSON web token
 )
@@ -25,4 +29,7 @@ def redact(text: str, bound: int = _BOUND) -> str:
 
 
 def _without_keys(found: re.Match[str]) -> str:
-    return _KEYS.sub(_REMOVED, found[0])
+    word = found[0]
+    if word.startswith(_PREFIXES) or "-" in word or "." in word or "*" in word:  # a key begins where a word does
+        return _KEYS.sub(_REMOVED, word)
+    return word

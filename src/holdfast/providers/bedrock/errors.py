@@ -93,7 +93,7 @@ RULES: Final = (
         error=OverloadedError,
         source="Bedrock model access: 'MPAgreementBeingCreated' (403) while the subscription is set up",
         codes=("mpagreementbeingcreated",),
-        phrases=("mpagreementbeingcreated", "try again after 2 minutes"),
+        phrases=("mpagreementbeingcreated",),
         meaning="The account's agreement for this model is being set up.",
     ),
     Rule(

@@ -45,6 +45,7 @@ _HEADER_CODES: Final = (":exception-type", ":error-code", "x-amzn-errortype")  #
 _SKIPPED: Final = names(
     "choices candidates messages input output usage previous_errors content delta prompt ctx loc headers httpheaders"
     " safetyratings usagemetadata links more_info documentation_url doc_url help failed_generation tools"
+    " content_filter_result content_filter_results"
 )
 _NOTHING: Final = frozenset(("", "none", "null", "error", "undefined", "***"))
 

@@ -21,13 +21,18 @@ _MOST: Final = 12
 
 
 def scope_of(evidence: Evidence) -> Scope | None:
-    """Whether prompt or response was refused, by the field named or by the words; None when neither tells."""
+    """Whether prompt or response was refused, by the field named or by the words; None when both or neither tell.
+
+    A request that was turned away with a status of 4xx never had an answer: without a word it was the prompt.
+    """
     if evidence.details.get("param") in ("prompt", "input", "messages"):
         return "prompt"
     line = evidence.words.line
     asked = any(phrase.within(line) for phrase in _PROMPT)
     said = any(phrase.within(line) for phrase in _RESPONSE)
-    if asked == said:
+    if not asked and not said:
+        return "prompt" if evidence.status in (400, 403, 422) else None
+    if asked and said:
         return None
     return "prompt" if asked else "response"
 

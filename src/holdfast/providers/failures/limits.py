@@ -20,8 +20,11 @@ _TOKENS: Final = 2**31  # more is no count of tokens
 _NUMBER: Final = re.compile(r"\d+(?:[,_]\d{3})*(?:\.\d+)?")
 _BYTES: Final = names("byte bytes kb mb gb kib mib gib pixel pixels character characters maxlength")
 _SUM: Final = re.compile(r"(\d{1,9}) ?\+ ?(\d{1,9}) ?> ?(\d{1,9})")  # Anthropic: "200000 + 21333 > 204798"
-_MORE: Final = re.compile(r"(\d{1,10}) ?(?:tokens?)? ?>=? ?(?:n_ctx: )?(\d{1,10})")  # Anthropic, watsonx, LM Studio
+_MORE: Final = re.compile(
+    r"(\d[\d,_]{0,12}) ?(?:tokens?)? ?>=? ?(?:n_ctx: )?(\d[\d,_]{0,12})"
+)  # Anthropic, watsonx, LM Studio
 _RANGE: Final = re.compile(r"\[ ?\d{1,6} ?, ?(\d{1,9}) ?\]")  # DashScope: "Range of input length should be [1, 3072]"
+_FREE: Final = frozenset((" ", "", "(", ")", ","))
 _JOINTS: Final = frozenset(("_", "-", "."))
 _LONGEST: Final = 8_000
 _OFTEN: Final = 4
@@ -83,6 +86,7 @@ _ASKED: Final = (
     Clue("resulted in", 24),
     Clue("contains", 24),
     Clue("total length", 6),
+    Clue("(length", 3),
     Clue("take", 24),
     Clue("got", 24),
     Clue("actual", 24),
@@ -124,15 +128,17 @@ class _Numbers:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._found = [
-            (match.start(), match.end(), value)
-            for match in _NUMBER.finditer(text)
-            if self._stands_alone(*match.span()) and (value := _count(match[0])) is not None
-        ]
+        self._found: list[tuple[int, int, int]] = []
+        for match in _NUMBER.finditer(text):
+            start, end = match.span()
+            if self._stands_alone(start, end) and (value := _count(match[0])) is not None:
+                self._found.append((start, end, value))
 
     def _stands_alone(self, start: int, end: int) -> bool:
         """Not a piece of a name or a version, such as the digits of "gpt-4o" and "v0.5.1"."""
         before, after = self._text[start - 1 : start], self._text[end : end + 1]
+        if before in _FREE and after in _FREE:
+            return True
         return not (before.isalnum() or after.isalnum()) and before not in _JOINTS and after not in ("_", "-")
 
     def __bool__(self) -> bool:
@@ -214,7 +220,9 @@ def _made(fits: int | None, asked: int | None, before: int | None, after: int | 
 
 
 def _count(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, str) and len(value) < 10 and value.isdecimal():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     try:
         count = int(float(value.replace(",", "").replace("_", ""))) if isinstance(value, str) else int(value)

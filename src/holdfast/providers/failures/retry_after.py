@@ -31,6 +31,8 @@ _DATE: Final = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?\s?(?:Z|UTC|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
 _MAX_STEPS: Final = 8
+_HEAD: Final = 96  # characters that a time may take
+_STEPS: Final = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s?([A-Za-z]{1,12})")
 _WAITS: Final = {  # fields of bodies, and what one of each is in seconds
     "retrydelay": 1.0,  # google.rpc.RetryInfo
     "retry_after_ms": 0.001,
@@ -127,14 +129,17 @@ def _asked(text: str) -> list[int]:
 
 
 def _told(text: str, at: int, clock: float | None) -> float | None:
-    if (date := _DATE.match(text, at)) is not None:
-        return _until(date[0], clock)
-    if (span := _CLOCK.match(text, at)) is not None:
-        days, hours, minutes, seconds = (int(group or 0) for group in span.groups())
-        return _sane(days * 86_400.0 + hours * 3_600 + minutes * 60 + seconds)
-    run, longer = _RUN.match(text, at), _DURATION.match(text, at)
-    said = max((match[0] for match in (run, longer) if match is not None), key=len, default=None)
-    return None if said is None else _sane(_sum(said))
+    head = text[at : at + _HEAD]
+    if ":" in head:
+        if (date := _DATE.match(head)) is not None:
+            return _until(date[0], clock)
+        if (span := _CLOCK.match(head)) is not None:
+            days, hours, minutes, seconds = (int(group or 0) for group in span.groups())
+            return _sane(days * 86_400.0 + hours * 3_600 + minutes * 60 + seconds)
+    run, longer = _RUN.match(head), _DURATION.match(head)
+    if run is None or (longer is not None and longer.end() > run.end()):
+        run = longer
+    return None if run is None else _sane(_sum(run[0]))
 
 
 def _from_details(details: Mapping[str, Any], clock: float | None) -> float | None:
@@ -207,7 +212,7 @@ def _sum(text: str) -> float:
 
 
 def _steps(text: str) -> Iterable[tuple[str, str]]:
-    return re.findall(r"(\d{1,12}(?:\.\d{1,12})?)\s?([A-Za-z]{1,12})", text)[:_MAX_STEPS]
+    return _STEPS.findall(text)[:_MAX_STEPS]
 
 
 def _unit(word: str) -> float:
