@@ -278,6 +278,14 @@ async def test_an_answer_a_verdict_refuses_is_a_failure_like_any_other():
     assert said([event async for event in recover.stream(REQUEST)]) == ANSWER
 
 
+async def test_one_call_can_have_a_verdict_of_its_own():
+    refused = lambda response: InvalidResponseError("too short") if len(response.text) < 10 else None  # noqa: E731
+    model = ScriptedModel("Short.", ANSWER, "Short.")
+    client = Client(model, clock=FakeClock(autojump=True))
+    assert (await client.create("Say it.", verdicts=[refused])).text == ANSWER
+    assert (await client.create("Say it.")).text == "Short."
+
+
 @pytest.mark.parametrize(
     ("finish", "parts", "kind"),
     [

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from holdfast.errors import InvalidRequestError
 from holdfast.messages import AssistantMessage, Message, SystemMessage, ToolMessage, UserMessage
+from holdfast.recovery.attempt import Verdict
 from holdfast.recovery.screen import HoldBack, OnBreak
 from holdfast.request import NamedTool, OutputSchema, ReasoningEffort, Request, Settings, Timeouts, Tool, ToolChoice
 from holdfast.schema import output_schema
@@ -29,6 +30,7 @@ class Ask(TypedDict, total=False):
     on_break: OnBreak
     hold_back: HoldBack
     max_attempts: int
+    verdicts: Iterable[Verdict]
     max_tokens: int
     temperature: float
     top_p: float

@@ -219,6 +219,8 @@ class Client:
         stated: dict[str, Any] = {
             name: ask[name] for name in ("on_break", "hold_back", "deadline", "max_attempts") if name in ask
         }
+        if "verdicts" in ask:
+            stated["verdicts"] = tuple(ask["verdicts"])
         options = self._engine.options
         return _checked(replace(options, **stated), self._leaves) if stated else options
 

@@ -64,7 +64,10 @@ _GRACE: Final = 1.0
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """How a call is recovered; `Client` describes each. `restarts`: whether the consumer understands `Restart`."""
+    """How a call is recovered; `Client` describes each. `restarts`: whether the consumer understands `Restart`.
+
+    `verdicts` judge this call's answers after the engine's own.
+    """
 
     on_break: OnBreak = "raise"
     restarts: bool = True
@@ -72,6 +75,7 @@ class Options(Struct, frozen=True, kw_only=True):
     deadline: float = 600.0
     max_attempts: int | None = None
     timeouts: Timeouts = Timeouts()
+    verdicts: tuple[Verdict, ...] = ()
 
 
 class Recover:
@@ -167,7 +171,7 @@ class _Call:
         self._now = engine.clock.now
         self._request = request
         self._ends = self._now() + options.deadline
-        self._verdicts = (verdict, fits_output(request), *engine.verdicts)
+        self._verdicts = (verdict, fits_output(request), *engine.verdicts, *options.verdicts)
         self._failures: list[Failure] = []
         self._attempt = Attempt(model=engine.models[0], request=request)
         self._began = 0.0
