@@ -177,6 +177,33 @@ def test_an_error_inside_a_stream_of_a_success_is_seen() -> None:
     assert error.kind == "overloaded"
 
 
+@pytest.mark.parametrize(
+    ("provider", "body", "kind"),
+    [
+        ("baidu", {"error_code": 336103, "error_msg": "Prompt tokens too long"}, "context_overflow"),
+        ("minimax", {"base_resp": {"status_code": 1008, "status_msg": "x"}}, "quota_exhausted"),
+        ("spark", {"header": {"code": 10013, "message": "x"}}, "content_filter"),
+        (
+            "hunyuan",
+            {"Response": {"Error": {"Code": "AuthFailure", "Message": "Invalid credentials"}}},
+            "authentication",
+        ),
+        ("openrouter", {"error": {"code": 502, "message": "Provider returned error"}, "choices": []}, "server_error"),
+    ],
+)
+def test_an_error_inside_a_success_is_seen_where_each_server_puts_it(
+    provider: str, body: dict[str, object], kind: str
+) -> None:
+    error = classify(provider=provider, status=200, body=body)
+    assert error is not None
+    assert error.kind == kind
+
+
+def test_the_code_of_a_success_is_no_error() -> None:
+    body = {"base_resp": {"status_code": 0}, "choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}
+    assert classify(provider="minimax", status=200, body=body) is None
+
+
 def test_an_exception_frame_of_an_aws_stream_is_named_by_its_header() -> None:
     error = classify(status=200, headers={":exception-type": "throttlingException"}, body=b'{"message": "x"}')
     assert error is not None

@@ -25,7 +25,7 @@ from holdfast.providers.failures.retry_after import retry_after
 from holdfast.providers.failures.rule import Match, Table
 
 _WAITING: Final = (RateLimitError, QuotaExhaustedError, OverloadedError, ServerError)
-_ASKED: Final = frozenset(("requested", "afford", "max_tokens", "tokens"))
+_ASKED: Final = frozenset(("requested", "afford", "tokens"))
 _REQUEST_IDS: Final = (
     "x-request-id",  # OpenAI, Groq, DashScope, most others
     "request-id",  # Anthropic
