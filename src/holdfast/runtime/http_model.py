@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
-from holdfast.errors import ModelConnectionError, ModelError, StreamInterruptedError
+from holdfast.errors import (
+    ModelConnectionError,
+    ModelError,
+    ModelTimeoutError,
+    OverloadedError,
+    RateLimitError,
+    ServerError,
+    StreamInterruptedError,
+)
 from holdfast.events import Event, Finish
 from holdfast.providers.codec import Codec, Decoder, HTTPRequest
 from holdfast.request import Request, Timeouts
 from holdfast.runtime.auth import Auth
 from holdfast.runtime.clock import Clock, SystemClock
+from holdfast.runtime.native_resume import Resumption
 from holdfast.runtime.transport import AiohttpTransport, HTTPResponse, Transport
 
 _ERROR_BODY: Final = 2**20
 """Bytes of a failed response that are read at most."""
+_PASSING: Final = (RateLimitError, OverloadedError, ServerError, ModelConnectionError, ModelTimeoutError)
+"""Failures of a native resume after which it is tried again."""
 
 
 class HTTPModel:
@@ -73,6 +84,7 @@ class HTTPModel:
             if not 200 <= response.status < 300:
                 raise await self._error(response)
             decoder = self._codec.decoder(request, self._model, response.headers)
+            resumption = Resumption(self._codec, decoder, request, self._model)
             more = True
             while more and finish is None:
                 try:
@@ -80,14 +92,19 @@ class HTTPModel:
                 except ModelConnectionError as error:
                     data, broken = b"", error
                 more = bool(data)
-                for event in decoder.feed(data) if data else _last(decoder, broken, begun=begun):
-                    if type(event) is Finish:
-                        finish = event
-                        break
-                    begun = True
-                    yield event
+                try:
+                    for event in decoder.feed(data) if data else _last(decoder, broken, begun=begun):
+                        if type(event) is Finish:
+                            finish = event
+                            break
+                        begun = True
+                        yield event
+                except (StreamInterruptedError, ModelConnectionError) as error:
+                    response.close()
+                    response = await self._take_up(resumption, request, error, broken=broken is not None)
+                    more, broken = True, None
             if finish is not None:
-                yield replace(finish, context={"adapted": encoded.notes}) if encoded.notes else finish
+                yield _told(finish, encoded.notes, resumption.count)
         except ModelError as error:
             error.with_facts(provider=self._codec.dialect.provider or None, model=self._model)
             raise
@@ -124,9 +141,41 @@ class HTTPModel:
         )
         return await self._auth.sign(absolute)
 
+    async def _take_up(
+        self, resumption: Resumption, request: Request, failure: ModelError, *, broken: bool
+    ) -> HTTPResponse:
+        """The response with the rest of a broken answer; raises `failure` where there is none to be had."""
+        while (again := resumption.plan(broken=broken)) is not None:
+            if again.delay:
+                await self._clock.sleep(again.delay)
+            try:
+                response = await self._network().send(await self._prepare(again.request, request))
+                if 200 <= response.status < 300:
+                    resumption.go_on()
+                    return response
+                try:
+                    raise await self._error(response)
+                finally:
+                    response.close()
+            except _PASSING:
+                broken = True
+            except ModelError:
+                break
+        raise failure
+
     async def _error(self, response: HTTPResponse) -> ModelError:
         body = await _bounded(response)
         return self._codec.error(response.status, response.headers, body, model=self._model, now=self._clock.wall())
+
+
+def _told(finish: Finish, notes: tuple[str, ...], resumed: int) -> Finish:
+    """The finish, with what was done to the request, and how often the answer was taken up natively."""
+    context: dict[str, Any] = dict(finish.context or {})
+    if notes:
+        context["adapted"] = notes
+    if resumed:
+        context["resumed"] = resumed
+    return replace(finish, context=context) if context else finish
 
 
 def _last(decoder: Decoder, broken: ModelConnectionError | None, *, begun: bool) -> Iterator[Event]:
