@@ -429,3 +429,15 @@ async def test_the_description_promises_what_the_engine_keeps():
     with pytest.raises(ServerError):
         await client.create("Hi")
     assert sum(len(model.requests) for model in models) <= 7
+
+
+async def test_one_call_may_bring_policies_and_an_observer_of_its_own():
+    seen = []
+    client = Client(ScriptedModel(ServerError("down"), "hello"), clock=FakeClock(autojump=True))
+    options = {
+        "policies": [answer("sorry")],
+        "observe": lambda failure, decision: seen.append((failure.error.kind, decision)),
+    }
+    assert (await client.create("hi", **options)).text == "sorry"
+    assert [(kind, type(decision).__name__) for kind, decision in seen] == [("server_error", "Answer")]
+    assert (await client.create("hi")).text == "hello"

@@ -8,9 +8,10 @@ from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from holdfast.errors import InvalidRequestError
 from holdfast.messages import AssistantMessage, Message, SystemMessage, ToolMessage, UserMessage
-from holdfast.recovery.attempt import Verdict
+from holdfast.recovery.attempt import Policy, Verdict
 from holdfast.recovery.screen import HoldBack, OnBreak
 from holdfast.request import NamedTool, OutputSchema, ReasoningEffort, Request, Settings, Timeouts, Tool, ToolChoice
+from holdfast.runtime.recover import Observer
 from holdfast.schema import output_schema
 
 Messages: TypeAlias = str | Message | Iterable[Message] | Request
@@ -31,6 +32,8 @@ class Ask(TypedDict, total=False):
     hold_back: HoldBack
     max_attempts: int
     verdicts: Iterable[Verdict]
+    policies: Iterable[Policy]
+    observe: Observer
     max_tokens: int
     temperature: float
     top_p: float

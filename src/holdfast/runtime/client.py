@@ -216,11 +216,9 @@ class Client:
         return f"Client({', '.join(repr(model.name) for model in self._engine.models)})"
 
     def _options(self, ask: Ask) -> Options:
-        stated: dict[str, Any] = {
-            name: ask[name] for name in ("on_break", "hold_back", "deadline", "max_attempts") if name in ask
-        }
-        if "verdicts" in ask:
-            stated["verdicts"] = tuple(ask["verdicts"])
+        bounds = ("on_break", "hold_back", "deadline", "max_attempts", "observe")
+        stated: dict[str, Any] = {name: ask[name] for name in bounds if name in ask}
+        stated |= {name: tuple(ask[name]) for name in ("verdicts", "policies") if name in ask}
         options = self._engine.options
         return _checked(replace(options, **stated), self._leaves) if stated else options
 

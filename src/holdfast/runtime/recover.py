@@ -66,7 +66,8 @@ _GRACE: Final = 1.0
 class Options(Struct, frozen=True, kw_only=True):
     """How a call is recovered; `Client` describes each. `restarts`: whether the consumer understands `Restart`.
 
-    `verdicts` judge this call's answers after the engine's own.
+    `verdicts` judge this call's answers after the engine's own. `policies` decide instead of the engine's. `observe` is
+    told of this call's failed attempts, as the engine's observer is.
     """
 
     on_break: OnBreak = "raise"
@@ -76,6 +77,8 @@ class Options(Struct, frozen=True, kw_only=True):
     max_attempts: int | None = None
     timeouts: Timeouts = Timeouts()
     verdicts: tuple[Verdict, ...] = ()
+    policies: tuple[Policy, ...] | None = None
+    observe: Observer | None = None
 
 
 class Recover:
@@ -267,14 +270,16 @@ class _Call:
         if not self._screen.shown or self._mode in ("restart", "resume"):
             watch = Watch(self._engine.clock)
             try:
-                decided = decide(self._engine.policies, self._history())
+                policies = self._options.policies
+                decided = decide(self._engine.policies if policies is None else policies, self._history())
                 decision = await watch.wait(decided, max(self._ends, self._now() + _GRACE))
             except TimeoutError:  # a handler that does not come back decides nothing
                 decision = None
             finally:
                 watch.close()
-        if self._engine.observe is not None:
-            self._engine.observe(self._failures[-1], decision)
+        for observe in (self._engine.observe, self._options.observe):
+            if observe is not None:
+                observe(self._failures[-1], decision)
         return decision
 
     def react(self, decision: Decision) -> Iterator[Event]:
