@@ -64,7 +64,11 @@ RULES: Final = (
         name="model-not-there",
         error=ModelNotFoundError,
         source="OpenAI 'model_not_found'; Azure 'DeploymentNotFound'; Anthropic, Google, Ollama 404; Volcengine",
-        types=("nosuchmodelerror",),
+        types=(
+            "providermodelnotfounderror",
+            "modelnotfounderror",
+            "nosuchmodelerror",
+        ),
         hints=(
             "not found",
             "does not exist",
@@ -99,6 +103,7 @@ RULES: Final = (
             "unknown_url",
         ),
         phrases=(
+            "requested model unavailable",
             "endpoint ... is not running",
             "deployment ... not running",
             "model ... no longer supported",

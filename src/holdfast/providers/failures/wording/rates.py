@@ -42,6 +42,7 @@ RULES: Final = (
             "channel:no_available_key",
         ),
         phrases=(
+            "暂时不可用",
             "under maintenance",
             "no healthy deployments",
             "no healthy deployment",
@@ -180,6 +181,8 @@ RULES: Final = (
             "max_parallel_requests",
         ),
         phrases=(
+            "cooling down",
+            "model_cooldown",
             "no deployments available for selected model",
             "request rate is too high",
             "request rate increased too quickly",

@@ -39,6 +39,9 @@ RULES: Final = (
             "do_request_failed",
         ),
         phrases=(
+            "系统异常",
+            "服务器异常",
+            "服务端错误",
             "finish_reason error",
             "upstream request failed",
             "error processing your request",
