@@ -191,6 +191,21 @@ class Client:
         """The whole chain as one model, to put into layers or other clients."""
         return self._engine
 
+    @property
+    def settings(self) -> Settings:
+        """The defaults of every call."""
+        return self._settings
+
+    @property
+    def counter(self) -> Counter:
+        """What it has learnt about the models' tokens; for conversations that it carries."""
+        return self._counter
+
+    @property
+    def windows(self) -> Windows:
+        """What it knows of the models' windows; for conversations that it carries."""
+        return self._windows
+
     def describe(self) -> str:
         """The chain, the policies in order, and the worst case of a call, as text."""
         return describe(self._engine)
