@@ -64,6 +64,7 @@ _STATUSES: Final = re.compile(
     r"|\b([45]\d\d) (?:status code|bad request|unauthorized|forbidden|not found|too many requests|internal server error"
     r"|bad gateway|service unavailable|gateway time|unprocessable|payment required|request entity|client error"
     r"|server error|provider returned|conflict|gone|method not allowed)"
+    r"|\b(?:got|returned|received|responded with) (?:an? )?([45]\d\d)\b(?! [a-z]+s\b)"
     r"|\| ?(5\d\d): ",
     re.IGNORECASE | re.MULTILINE,
 )

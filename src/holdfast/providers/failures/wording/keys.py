@@ -14,6 +14,8 @@ RULES: Final = (
         source="OpenAI 'invalid_api_key'; Anthropic 401; Google 'API_KEY_INVALID' (sent as 400); AWS exception types",
         types=("loadapikeyerror",),
         hints=(
+            "from token",
+            "deactivated",
             "credentials",
             "credential",
             "logged in",
@@ -75,6 +77,10 @@ RULES: Final = (
             "invalid_organization",
         ),
         phrases=(
+            "re-authenticate",
+            "reauthenticate",
+            "log in again",
+            "sign in again",
             "user token is required",
             "valid user token",
             "no such organization",

@@ -69,6 +69,10 @@ RULES: Final = (
             "inputtokenlimitexceeded",
         ),
         phrases=(
+            "上下文过长",
+            "上下文超出",
+            "上下文窗口",
+            "内容过长",
             "calculated available context size",
             "less than max_seq_len",
             "tokens too long",
