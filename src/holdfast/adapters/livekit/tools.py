@@ -1,0 +1,52 @@
+"""From LiveKit's tools and per-call arguments to those of a `Request`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from livekit.agents import llm
+from msgspec.structs import replace
+
+from holdfast.errors import InvalidRequestError
+from holdfast.request import NamedTool, Request, Settings, Tool, ToolChoice
+
+_SETTINGS = frozenset(Settings.__struct_fields__)
+
+
+def tools_of(tools: Sequence[llm.Tool]) -> tuple[Tool, ...]:
+    """The function tools. Tools that a provider runs itself are no functions, and are left out."""
+    schemas = llm.ToolContext(tools).parse_function_tools("openai", strict=False)
+    return tuple(_tool(schema["function"]) for schema in schemas)
+
+
+def _tool(function: dict[str, Any]) -> Tool:
+    return Tool(
+        name=function["name"],
+        description=function.get("description") or "",
+        parameters=function.get("parameters") or {"type": "object", "properties": {}},
+        strict=function.get("strict"),
+    )
+
+
+def tool_choice_of(choice: llm.ToolChoice, tools: Sequence[Tool]) -> ToolChoice:
+    """The tool choice; without tools there is nothing to choose."""
+    if not tools:
+        return "auto"
+    if isinstance(choice, str):
+        return choice
+    return NamedTool(choice["function"]["name"])
+
+
+def with_arguments(request: Request, arguments: Mapping[str, Any]) -> Request:
+    """The request with LiveKit's `extra_kwargs`: what is a setting of ours becomes one, the rest goes into the body.
+
+    Raises:
+        InvalidRequestError: a setting is not of its type.
+    """
+    settings = {name: value for name, value in arguments.items() if name in _SETTINGS}
+    body = {name: value for name, value in arguments.items() if name not in _SETTINGS}
+    try:
+        return request.replace(settings=replace(request.settings, **settings), extra={**request.extra, **body})
+    except TypeError as error:
+        raise InvalidRequestError(f"These arguments of a call cannot be sent: {error}") from error
