@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Scope = Literal["prompt", "response"]
 
 
-class Limit(Struct, frozen=True, omit_defaults=True, gc=False):
+class Limit(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """The numbers that an overflow or a too-large error states, in tokens."""
 
     max_tokens: int | None = None
@@ -46,7 +46,7 @@ class Limit(Struct, frozen=True, omit_defaults=True, gc=False):
     output_tokens: int | None = None
 
 
-class ErrorInfo(Struct, frozen=True, omit_defaults=True):
+class ErrorInfo(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """An error as a plain value, for logs, files and wires. `kind` names the class, such as `"rate_limit"`."""
 
     kind: str

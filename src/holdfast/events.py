@@ -33,7 +33,7 @@ FinishReason: TypeAlias = Literal[
 ]
 
 
-class ResponseStart(Struct, frozen=True, omit_defaults=True, gc=False):
+class ResponseStart(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """The answer begins. `continues` is true when it carries on natively from the end of `Request.prefix`."""
 
     model: str | None = None
@@ -43,7 +43,7 @@ class ResponseStart(Struct, frozen=True, omit_defaults=True, gc=False):
     continues: bool = False
 
 
-class TextDelta(Struct, frozen=True, omit_defaults=True):
+class TextDelta(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """More words. The other fields, where a wire has them, come with a text that may be empty."""
 
     text: str
@@ -55,7 +55,7 @@ class TextDelta(Struct, frozen=True, omit_defaults=True):
     origin: str | None = None
 
 
-class ThinkingDelta(Struct, frozen=True, omit_defaults=True, gc=False):
+class ThinkingDelta(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """More thinking, or its signature, its encrypted `data`, its id."""
 
     text: str
@@ -66,7 +66,7 @@ class ThinkingDelta(Struct, frozen=True, omit_defaults=True, gc=False):
     origin: str | None = None
 
 
-class ToolCallStart(Struct, frozen=True, omit_defaults=True, gc=False):
+class ToolCallStart(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """A tool call begins; its arguments follow."""
 
     part: int
@@ -104,7 +104,7 @@ class Restart(Struct, frozen=True):
     since: int = 0
 
 
-class AttemptRecord(Struct, frozen=True, omit_defaults=True):
+class AttemptRecord(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """One attempt of a call, as a plain value: which model, what it ended in (None: this answer), seconds, tokens."""
 
     model: str
@@ -114,7 +114,7 @@ class AttemptRecord(Struct, frozen=True, omit_defaults=True):
     usage: Usage | None = None
 
 
-class Finish(Struct, frozen=True, omit_defaults=True):
+class Finish(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """The answer is over; no event follows.
 
     - `truncated`: the stream broke, and the caller asked for what there was (`error` says why).

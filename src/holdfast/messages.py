@@ -22,7 +22,7 @@ from holdfast.errors import InvalidResponseError
 _ARGUMENTS: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-class Text(Struct, frozen=True, tag="text", omit_defaults=True):
+class Text(Struct, frozen=True, tag="text", omit_defaults=True, repr_omit_defaults=True):
     """Words. `annotations` keeps citations in the provider's own form."""
 
     text: str
@@ -32,7 +32,7 @@ class Text(Struct, frozen=True, tag="text", omit_defaults=True):
     origin: str | None = None
 
 
-class Image(Struct, frozen=True, tag="image", omit_defaults=True, kw_only=True):
+class Image(Struct, frozen=True, tag="image", omit_defaults=True, repr_omit_defaults=True, kw_only=True):
     """A picture: a `url`, the bytes in `data` (with `media_type`, such as `"image/png"`), or a provider's `file_id`."""
 
     url: str | None = None
@@ -42,7 +42,7 @@ class Image(Struct, frozen=True, tag="image", omit_defaults=True, kw_only=True):
     detail: str | None = None
 
 
-class Document(Struct, frozen=True, tag="document", omit_defaults=True, kw_only=True):
+class Document(Struct, frozen=True, tag="document", omit_defaults=True, repr_omit_defaults=True, kw_only=True):
     """Any other file, PDF and plain text first of all; `media_type` says what it is, video included."""
 
     url: str | None = None
@@ -53,7 +53,7 @@ class Document(Struct, frozen=True, tag="document", omit_defaults=True, kw_only=
     name: str | None = None
 
 
-class Audio(Struct, frozen=True, tag="audio", omit_defaults=True, kw_only=True):
+class Audio(Struct, frozen=True, tag="audio", omit_defaults=True, repr_omit_defaults=True, kw_only=True):
     """Sound. `media_type` such as `"audio/wav"`; `transcript` is what the provider says was spoken."""
 
     url: str | None = None
@@ -63,7 +63,7 @@ class Audio(Struct, frozen=True, tag="audio", omit_defaults=True, kw_only=True):
     transcript: str | None = None
 
 
-class Thinking(Struct, frozen=True, tag="thinking", omit_defaults=True):
+class Thinking(Struct, frozen=True, tag="thinking", omit_defaults=True, repr_omit_defaults=True):
     """What a model thought before it spoke.
 
     `signature` proves it to its provider; `data` is the encrypted or redacted form, where there is one.
@@ -76,7 +76,7 @@ class Thinking(Struct, frozen=True, tag="thinking", omit_defaults=True):
     origin: str | None = None
 
 
-class ToolCall(Struct, frozen=True, tag="tool_call", omit_defaults=True):
+class ToolCall(Struct, frozen=True, tag="tool_call", omit_defaults=True, repr_omit_defaults=True):
     """A request to run a tool. `arguments` is the text of a JSON object, complete."""
 
     id: str
@@ -103,7 +103,7 @@ class Opaque(Struct, frozen=True, tag="opaque"):
     data: Any
 
 
-class ToolResult(Struct, frozen=True, tag="tool_result", omit_defaults=True):
+class ToolResult(Struct, frozen=True, tag="tool_result", omit_defaults=True, repr_omit_defaults=True):
     """What a tool gave back for the call `call_id`; `max_tokens` limits how much of it is sent."""
 
     call_id: str
@@ -121,7 +121,7 @@ class ToolResult(Struct, frozen=True, tag="tool_result", omit_defaults=True):
         return _text_of(self.content)
 
 
-class CachePoint(Struct, frozen=True, tag="cache_point", omit_defaults=True):
+class CachePoint(Struct, frozen=True, tag="cache_point", omit_defaults=True, repr_omit_defaults=True):
     """Everything up to here may be cached by a provider that is told so (`ttl` such as `"5m"`, `"1h"`)."""
 
     ttl: str | None = None
@@ -133,7 +133,7 @@ AssistantPart: TypeAlias = Text | Thinking | ToolCall | Image | Audio | Document
 Part: TypeAlias = Text | Image | Document | Audio | Thinking | ToolCall | ToolResult | Opaque | CachePoint
 
 
-class SystemMessage(Struct, frozen=True, tag_field="role", tag="system", omit_defaults=True):
+class SystemMessage(Struct, frozen=True, tag_field="role", tag="system", omit_defaults=True, repr_omit_defaults=True):
     """Instructions. Encoded as `developer`, or merged, where a model wants it so."""
 
     content: str | tuple[SystemPart, ...]
@@ -152,7 +152,7 @@ class SystemMessage(Struct, frozen=True, tag_field="role", tag="system", omit_de
         return _text_of(self.content)
 
 
-class UserMessage(Struct, frozen=True, tag_field="role", tag="user", omit_defaults=True):
+class UserMessage(Struct, frozen=True, tag_field="role", tag="user", omit_defaults=True, repr_omit_defaults=True):
     """What the user, or another agent called `name`, says."""
 
     content: str | tuple[UserPart, ...]
@@ -172,7 +172,9 @@ class UserMessage(Struct, frozen=True, tag_field="role", tag="user", omit_defaul
         return _text_of(self.content)
 
 
-class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant", omit_defaults=True):
+class AssistantMessage(
+    Struct, frozen=True, tag_field="role", tag="assistant", omit_defaults=True, repr_omit_defaults=True
+):
     """What a model said: text, thinking, tool calls."""
 
     content: str | tuple[AssistantPart, ...]
@@ -197,7 +199,7 @@ class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant", o
         return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
-class ToolMessage(Struct, frozen=True, tag_field="role", tag="tool", omit_defaults=True):
+class ToolMessage(Struct, frozen=True, tag_field="role", tag="tool", omit_defaults=True, repr_omit_defaults=True):
     """The results of the tool calls of the assistant message before it."""
 
     content: tuple[ToolResult, ...]

@@ -13,7 +13,7 @@ from holdfast.messages import Message
 ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
-class Tool(Struct, frozen=True, omit_defaults=True):
+class Tool(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """A function the model may call; `parameters` is the JSON schema of its arguments (an object)."""
 
     name: str
@@ -31,7 +31,7 @@ class NamedTool(Struct, frozen=True):
 ToolChoice: TypeAlias = Literal["auto", "required", "none"] | NamedTool
 
 
-class OutputSchema(Struct, frozen=True, omit_defaults=True):
+class OutputSchema(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """The shape an answer must have: a JSON schema, and the Python `type` it is read into, where there is one."""
 
     name: str
@@ -41,7 +41,7 @@ class OutputSchema(Struct, frozen=True, omit_defaults=True):
     type: Any = None
 
 
-class Timeouts(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
+class Timeouts(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, kw_only=True, gc=False):
     """Limits of one attempt, in seconds; `math.inf` switches one off.
 
     - `connect`: until the connection stands, TLS included.
@@ -60,7 +60,7 @@ class Timeouts(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     total: float = 600.0
 
 
-class Settings(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Settings(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, kw_only=True):
     """How to sample, in one vocabulary; None leaves the provider's default. A codec leaves out what its wire lacks."""
 
     max_tokens: int | None = None
@@ -87,7 +87,7 @@ class Settings(Struct, frozen=True, omit_defaults=True, kw_only=True):
 _SETTINGS = tuple(field.name for field in fields(Settings))
 
 
-class Request(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Request(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, kw_only=True):
     """One call, whole. `replace` gives a changed copy.
 
     - `output`: `"json"` for any JSON object, or an `OutputSchema`.

@@ -32,7 +32,7 @@ from holdfast.usage import Usage
 T = TypeVar("T")
 
 
-class Response(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Response(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, kw_only=True):
     """What a model answered.
 
     - `finish_reason` in one vocabulary, next to the provider's `raw_finish_reason`; None while the answer is partial.

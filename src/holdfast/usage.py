@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 
-class Usage(Struct, frozen=True, omit_defaults=True, gc=False):
+class Usage(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """Tokens of one or more responses.
 
     `input_tokens` counts everything the model read, cached or not; `output_tokens` everything it wrote, reasoning
