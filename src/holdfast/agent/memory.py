@@ -1,0 +1,127 @@
+"""The agent's side of its conversation: what is sent, what is learnt from what came back, what is kept of results.
+
+Nothing here sends; the background work is started from here and never waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from holdfast.context.conversation import Conversation
+from holdfast.context.families import family_of
+from holdfast.context.limits import ResultLimits, limit_results, result_limits
+from holdfast.context.mend import interrupted
+from holdfast.context.paging import Pages
+from holdfast.context.view import Replacement
+from holdfast.events import AttemptRecord
+from holdfast.messages import AssistantMessage, Message, ToolMessage, UserMessage
+from holdfast.request import Request
+from holdfast.response import Response
+from holdfast.runtime.compaction import Compacting
+
+WITHDRAWN: Final = "[What stood here was refused by the provider and is not shown any more.]"
+
+_PAGE: Final = 2000  # tokens of a page, at most
+_ROOM: Final = 4000  # tokens; the limits on results are made for no smaller budget
+_SMALLEST_WINDOW: Final = 1024  # tokens; a report of less is a mistake and no window
+_CHANGING: Final = frozenset({"context_overflow", "request_too_large", "content_filter", "malformed_response"})
+"""Failures after which another request is sent than the one that failed."""
+
+
+class Memory:
+    """A conversation with its pages and its background work.
+
+    - `model`: the one that answered last, by its name; the conversation is fitted for it.
+    - `limits`: of tool results; None: a tenth of what may be sent, for each.
+    """
+
+    def __init__(
+        self, conversation: Conversation, model: str, *, limits: ResultLimits | None, background: Compacting | None
+    ) -> None:
+        self.conversation = conversation
+        self.model = model
+        self.limits = limits
+        self.background = background
+        self.pages = Pages()
+
+    def fitted(self, template: Request) -> tuple[Request, Mapping[str, Any]]:
+        """The request with what is sent now, and the report of what was done for it.
+
+        Raises:
+            ContextOverflowError: it cannot be made small enough; nothing was sent.
+        """
+        before = self.conversation.view
+        self._summarise(template)
+        request = self.conversation.fit(template, self.model)
+        return request, {**self.conversation.report(before, self.model)}
+
+    def _summarise(self, template: Request) -> None:
+        background, talk = self.background, self.conversation
+        if background is None:
+            return
+        ready = background.ready(talk, self.model)
+        match talk.decide(template, self.model, ready=ready, busy=background.busy):
+            case "prepare":
+                background.start(talk, template, self.model)
+            case "apply" if ready is not None:
+                talk.apply(ready, self.model)
+            case _:
+                pass
+
+    def learn(self, template: Request, response: Response) -> bool:
+        """Take the truth from a response to what was sent last; call it before the response is entered.
+
+        Returns:
+            False when the provider has read less than was sent, and has not said so.
+        """
+        attempts = response.attempts
+        if not attempts or attempts[-1].error is not None:  # no model answered, but a policy
+            return True
+        self.model = attempts[-1].model
+        if response.cached or _was_changed(attempts):
+            return True
+        if self.conversation.observe(template, response.usage, self.model):
+            return True
+        if response.usage.input_tokens >= _SMALLEST_WINDOW:
+            self.conversation.windows.learn(self.model, response.usage.input_tokens)
+        return False
+
+    def limited(self, message: ToolMessage, template: Request) -> ToolMessage:
+        """The message with every result within its limit; the rest of it can be read on, page by page."""
+        budget = self.conversation.budget(template, self.model)
+        limits = self.limits or result_limits(max(budget, _ROOM))
+        family = family_of(self.model)
+        self.pages.family = family
+        self.pages.page = min(_PAGE, limits.default or _PAGE)
+        return limit_results(message, limits, pages=self.pages, family=family)
+
+    def settle(self) -> None:
+        """Give calls that will never be answered a result that says so: no provider takes them otherwise."""
+        messages = self.conversation.messages
+        last = messages[-1] if messages else None
+        if isinstance(last, AssistantMessage) and last.tool_calls:
+            self.conversation.append(interrupted(last.tool_calls))
+
+    def withdraw(self, since: int) -> None:
+        """Send nothing any more of what was said from `since` on: what was refused once would be refused for ever.
+
+        It stays in the log. The first thing that a user said always has a place in what is sent; a note takes it.
+        """
+        talk = self.conversation
+        task = talk.ledger(self.model).task
+        gone = tuple(
+            Replacement(index, UserMessage(WITHDRAWN) if index == task else None) for index in range(since, len(talk))
+        )
+        talk.view = replace(talk.view, replaced=(*talk.view.replaced, *gone), generation=talk.view.generation + 1)
+
+    def since(self, index: int) -> tuple[Message, ...]:
+        """What was said from `index` on."""
+        return self.conversation.messages[index:]
+
+
+def _was_changed(attempts: tuple[AttemptRecord, ...]) -> bool:
+    """Whether the request that was answered may be another one than what was fitted: its usage says nothing of that."""
+    return any(attempt.error is not None and attempt.error.kind in _CHANGING for attempt in attempts)
