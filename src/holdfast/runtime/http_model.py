@@ -24,6 +24,7 @@ from holdfast.runtime.auth import Auth
 from holdfast.runtime.clock import Clock, SystemClock
 from holdfast.runtime.native_resume import Resumption
 from holdfast.runtime.transport import AiohttpTransport, HTTPResponse, Transport
+from holdfast.runtime.watch import Watch
 
 _ERROR_BODY: Final = 2**20
 """Bytes of a failed response that are read at most."""
@@ -85,13 +86,13 @@ class HTTPModel:
                 raise await self._error(response)
             decoder = self._codec.decoder(request, self._model, response.headers)
             resumption = Resumption(self._codec, decoder, request, self._model)
-            more = True
+            more, arrived = True, False
             while more and finish is None:
                 try:
-                    data = await response.read()
+                    data = await (response.read() if not arrived or request.stream else self._next(response, request))
                 except ModelConnectionError as error:
                     data, broken = b"", error
-                more = bool(data)
+                more = arrived = bool(data)
                 try:
                     for event in decoder.feed(data) if data else _last(decoder, broken, begun=begun):
                         if type(event) is Finish:
@@ -119,6 +120,13 @@ class HTTPModel:
         if self._transport is None:
             self._transport, self._lent = transport, True
 
+    async def warm(self) -> None:
+        """Connect, so that the next call need not wait for it. Costs no tokens, carries no key, and never fails."""
+        with suppress(ModelError):
+            request = HTTPRequest(url=self._base_url, method="HEAD", connect_timeout=Timeouts().connect)
+            response = await self._network().send(request)
+            await response.release()
+
     async def close(self) -> None:
         """Close the connections that this model made for itself, and give back what was lent."""
         transport, self._transport = self._transport, None
@@ -140,6 +148,17 @@ class HTTPModel:
             connect_timeout=timeouts.connect,
         )
         return await self._auth.sign(absolute)
+
+    async def _next(self, response: HTTPResponse, request: Request) -> bytes:
+        """The next piece of an unstreamed body. It is written in one go: once begun, a long silence is a stall."""
+        idle = (request.timeouts or Timeouts()).idle
+        watch = Watch(self._clock)
+        try:
+            return await watch.wait(response.read(), self._clock.now() + idle)
+        except TimeoutError:
+            raise ModelTimeoutError(f"The body paused for more than {idle:g} s.", phase="idle") from None
+        finally:
+            watch.close()
 
     async def _take_up(
         self, resumption: Resumption, request: Request, failure: ModelError, *, broken: bool
