@@ -1,0 +1,212 @@
+"""A streamed answer as Pydantic AI reads it, which may break and begin anew without the agent being told.
+
+There is no event that takes words back. So each answer after a `Restart` gets parts of its own, and those before it
+are hidden from the response: history, output, validation and tools see the winning answer only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import KW_ONLY, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic_ai.messages import ModelResponse, ModelResponseStreamEvent
+from pydantic_ai.models import ModelRequestParameters, StreamedResponse
+from pydantic_ai.usage import RequestUsage
+
+from holdfast.adapters.pydantic_ai.errors import to_theirs
+from holdfast.adapters.pydantic_ai.limits import Limits
+from holdfast.adapters.pydantic_ai.naming import notes, provider_name, split
+from holdfast.adapters.pydantic_ai.responses import (
+    attempts_before,
+    attempts_of,
+    call_notes,
+    details_of,
+    finish_reason_of,
+    metadata_of,
+    nothing_usable,
+    part_of,
+    text_notes,
+    usage_of,
+)
+from holdfast.errors import ModelError
+from holdfast.events import (
+    Event,
+    Finish,
+    PartAdded,
+    ResponseStart,
+    Restart,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    UsageUpdate,
+)
+from holdfast.response import Response
+from holdfast.runtime.stream import Stream
+
+
+@dataclass
+class HoldfastStream(StreamedResponse):
+    """One streamed request of an agent.
+
+    Args:
+        model_request_parameters: as prepared for the model.
+        source: the call in progress.
+        model: our name of the chain.
+        limits: those of the request.
+        began: when it did.
+    """
+
+    model_request_parameters: ModelRequestParameters
+    _: KW_ONLY
+    source: Stream
+    model: str
+    limits: Limits
+    began: datetime
+    _start: ResponseStart = field(default_factory=ResponseStart, init=False)
+    _era: int = field(default=0, init=False)
+    _void: int = field(default=0, init=False)
+    _signatures: dict[int, str] = field(default_factory=dict, init=False)
+    _reader: asyncio.Task[Any] | None = field(default=None, init=False)
+    _closed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    async def _get_event_iterator(self) -> AsyncIterator[ModelResponseStreamEvent]:
+        try:
+            while (event := await self._next()) is not None:
+                for shown in self._feed(event):
+                    yield shown
+        except ModelError as error:
+            self._fail(error)
+
+    async def _next(self) -> Event | None:
+        """The next event; None at the end, and when somebody has closed the stream meanwhile."""
+        if self._closed.is_set():
+            return None
+        self._reader = reader = asyncio.current_task()
+        try:
+            return await anext(self.source, None)
+        except asyncio.CancelledError:
+            if not self._closed.is_set() or reader is None:
+                raise
+            reader.uncancel()
+            return None
+        finally:
+            self._reader = None
+
+    def _feed(self, event: Event) -> Iterator[ModelResponseStreamEvent]:
+        manager = self._parts_manager
+        match event:
+            case TextDelta():
+                yield from manager.handle_text_delta(
+                    vendor_part_id=(self._era, event.part),
+                    content=event.text,
+                    id=event.id,
+                    provider_name=self.provider_name if event.id or event.signature else None,
+                    provider_details=text_notes(event.signature, event.origin),
+                )
+            case ThinkingDelta():
+                yield from self._think(event)
+            case ToolCallStart():
+                yield from manager.handle_tool_call_delta_events(
+                    vendor_part_id=(self._era, event.part),
+                    tool_name=event.name,
+                    args="",
+                    tool_call_id=event.id,
+                    provider_name=self.provider_name if event.item_id or event.signature else None,
+                    provider_details=call_notes(event.item_id, event.signature, event.origin),
+                )
+            case ToolCallDelta():
+                yield from manager.handle_tool_call_delta_events(
+                    vendor_part_id=(self._era, event.part), args=event.arguments
+                )
+            case PartAdded():
+                part = part_of(event.content, self._start.provider)
+                if part is not None:
+                    yield manager.handle_part(vendor_part_id=(self._era, event.part), part=part)
+            case UsageUpdate():
+                self._usage = usage_of(event.usage)
+            case ResponseStart():
+                self._start = event
+                self.provider_response_id = event.id or event.request_id
+            case Restart():
+                self._start_over()
+            case Finish():
+                self._finish(self.source.response())
+
+    def _think(self, event: ThinkingDelta) -> Iterator[ModelResponseStreamEvent]:
+        signature = None
+        if event.signature:  # theirs replaces, ours go on
+            signature = self._signatures[event.part] = self._signatures.get(event.part, "") + event.signature
+        yield from self._parts_manager.handle_thinking_delta(
+            vendor_part_id=(self._era, event.part),
+            content=event.text,
+            id=event.id,
+            signature=signature,
+            provider_name=self.provider_name,
+            provider_details=notes(origin=event.origin, data=event.data) if event.signature or event.data else None,
+        )
+
+    def _start_over(self) -> None:
+        self._era += 1
+        self._void = len(self._parts_manager.get_parts())
+        self._signatures.clear()
+        self._usage = RequestUsage()
+
+    def _finish(self, response: Response) -> None:
+        self._usage = usage_of(response.usage)
+        self.finish_reason = finish_reason_of(response)
+        self.provider_details = details_of(response)
+        self.metadata = metadata_of(response)
+        self.failed_attempts = attempts_of(response.attempts, self.began) or None
+
+    def _fail(self, error: ModelError) -> None:
+        """Raise their error, or end as their own rules have it; the tokens of all attempts are counted either way."""
+        attempts = attempts_before(error, self.began)
+        exhausted = nothing_usable(error)
+        if exhausted is not None:
+            self._finish(exhausted)
+            self.failed_attempts = attempts[:-1] or None
+            return
+        self._usage = RequestUsage()
+        self.failed_attempts = attempts or None
+        if self._closed.is_set():
+            return
+        shown = bool(self._parts_manager.get_parts())
+        raise to_theirs(error, self.model_name, self.limits, streamed=shown) from error
+
+    def get(self) -> ModelResponse:
+        """The response so far, without the parts of answers that were begun anew."""
+        response = super().get()
+        return replace(response, parts=list(response.parts)[self._void :]) if self._void else response
+
+    async def close_stream(self) -> None:
+        """End the call at once; also while another task waits for its next event."""
+        self._closed.set()
+        reader = self._reader
+        if reader is not None and reader is not asyncio.current_task():
+            reader.cancel()
+            return
+        await self.source.close()
+
+    @property
+    def model_name(self) -> str:
+        """The model that answers, as far as it is known."""
+        return self._start.model or split(self.model)[1]
+
+    @property
+    def provider_name(self) -> str | None:
+        """Its provider."""
+        return provider_name(self._start.provider) if self._start.provider else split(self.model)[0]
+
+    @property
+    def provider_url(self) -> str | None:
+        """None: a chain has no address of its own."""
+        return None
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the request began."""
+        return self.began
