@@ -20,11 +20,9 @@ from holdfast.errors import (
     RateLimitError,
     ServerError,
 )
-from holdfast.providers.codec import Headers
-from holdfast.providers.failures.body import evidence_of
-from holdfast.providers.failures.naming import name_failure
 from holdfast.providers.failures.rule import Rule, Table
 from holdfast.providers.failures.shared import SHARED
+from holdfast.providers.failures.wire import WireErrors
 
 RULES: Final = (
     Rule(
@@ -115,21 +113,10 @@ RULES: Final = (
 TABLE: Final = Table(RULES, SHARED)
 
 
-def error(
-    status: int,
-    headers: Headers,
-    body: bytes,
-    *,
-    provider: str,
-    model: str | None = None,
-    now: float | None = None,
-) -> ModelError:
-    """The typed error of a response with this status (any but 2xx)."""
-    evidence = evidence_of(body, status=status, headers=headers, provider=provider, now=now)
-    return name_failure(evidence, TABLE, model=model)
+_ERRORS: Final = WireErrors(TABLE)
+error: Final = _ERRORS.error
 
 
 def stream_error(exception_type: str, payload: Any, *, provider: str, model: str | None = None) -> ModelError:
     """The typed error of an exception inside an event stream: its `:exception-type` and its payload."""
-    evidence = evidence_of({"__type": exception_type, "body": payload}, status=200, provider=provider)
-    return name_failure(evidence, TABLE, model=model, unknown=ServerError)
+    return _ERRORS.stream_error({"__type": exception_type, "body": payload}, provider=provider, model=model)

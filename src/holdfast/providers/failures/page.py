@@ -49,9 +49,10 @@ sent to the same endpoint with hope.
 ```python
 from holdfast import classify
 
-error = classify(exception)                                            # an exception of any SDK or HTTP library
-error = classify("Error code: 429 - {'error': {...}}")                 # a text
-error = classify(provider="groq", status=413, headers=h, body=body)    # the parts of a response
+error = classify(TimeoutError("no answer"))                            # an exception of any SDK or HTTP library
+error = classify("Error code: 429 - {'error': {'code': 'insufficient_quota'}}")                       # a text
+error = classify(provider="groq", status=429, headers={"retry-after": "7"}, body="{}")    # the parts of a response
+assert error is not None and error.retry_after == 7
 ```
 """
 

@@ -6,13 +6,12 @@ a bare `message`, a list, or a page. Gateways pass on what others said, so the r
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from holdfast.errors import (
     AuthenticationError,
     ContentFilterError,
     ContextOverflowError,
-    ModelError,
     ModelNotFoundError,
     PermissionDeniedError,
     QuotaExhaustedError,
@@ -20,11 +19,9 @@ from holdfast.errors import (
 )
 from holdfast.providers.anthropic.errors import RULES as ANTHROPIC
 from holdfast.providers.bedrock.errors import RULES as AWS
-from holdfast.providers.codec import Headers
-from holdfast.providers.failures.body import evidence_of
-from holdfast.providers.failures.naming import name_failure
 from holdfast.providers.failures.rule import Rule, Table
 from holdfast.providers.failures.shared import SHARED
+from holdfast.providers.failures.wire import WireErrors
 from holdfast.providers.gemini.errors import RULES as GOOGLE
 
 RULES: Final = (
@@ -98,20 +95,6 @@ RULES: Final = (
 TABLE: Final = Table(RULES, ANTHROPIC, AWS, GOOGLE, SHARED)
 
 
-def error(
-    status: int,
-    headers: Headers,
-    body: bytes,
-    *,
-    provider: str,
-    model: str | None = None,
-    now: float | None = None,
-) -> ModelError:
-    """The typed error of a response with this status (any but 2xx)."""
-    evidence = evidence_of(body, status=status, headers=headers, provider=provider, now=now)
-    return name_failure(evidence, TABLE, model=model)
-
-
-def stream_error(payload: Any, *, provider: str, model: str | None = None) -> ModelError:
-    """The typed error of an error object that came inside a response with status 200."""
-    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model, unknown=ServerError)
+_ERRORS: Final = WireErrors(TABLE)
+error: Final = _ERRORS.error
+stream_error: Final = _ERRORS.stream_error

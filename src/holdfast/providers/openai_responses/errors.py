@@ -6,16 +6,14 @@ The wire: before the stream the object of Chat Completions; inside it `event: er
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from holdfast.errors import InvalidRequestError, ModelError, ModelTimeoutError, ServerError
+from holdfast.errors import InvalidRequestError, ModelTimeoutError
 from holdfast.providers.anthropic.errors import RULES as ANTHROPIC
 from holdfast.providers.bedrock.errors import RULES as AWS
-from holdfast.providers.codec import Headers
-from holdfast.providers.failures.body import evidence_of
-from holdfast.providers.failures.naming import name_failure
 from holdfast.providers.failures.rule import Rule, Table
 from holdfast.providers.failures.shared import SHARED
+from holdfast.providers.failures.wire import WireErrors
 from holdfast.providers.gemini.errors import RULES as GOOGLE
 from holdfast.providers.openai_chat.errors import RULES as OPENAI
 
@@ -51,20 +49,6 @@ RULES: Final = (
 TABLE: Final = Table(RULES, OPENAI, ANTHROPIC, AWS, GOOGLE, SHARED)
 
 
-def error(
-    status: int,
-    headers: Headers,
-    body: bytes,
-    *,
-    provider: str,
-    model: str | None = None,
-    now: float | None = None,
-) -> ModelError:
-    """The typed error of a response with this status (any but 2xx)."""
-    evidence = evidence_of(body, status=status, headers=headers, provider=provider, now=now)
-    return name_failure(evidence, TABLE, model=model)
-
-
-def stream_error(payload: Any, *, provider: str, model: str | None = None) -> ModelError:
-    """The typed error of an error object that came inside a response with status 200."""
-    return name_failure(evidence_of(payload, status=200, provider=provider), TABLE, model=model, unknown=ServerError)
+_ERRORS: Final = WireErrors(TABLE)
+error: Final = _ERRORS.error
+stream_error: Final = _ERRORS.stream_error
