@@ -136,6 +136,9 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
             arguments=extra_kwargs if utils.is_given(extra_kwargs) else None,
         )
 
+    async def _prewarm_impl(self) -> None:
+        await self.client.warm()
+
     async def aclose(self) -> None:
         """Let go of everything; a client that was given stays open."""
         await super().aclose()
