@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random as random_module
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from functools import partial
@@ -209,6 +210,10 @@ class Client:
     def describe(self) -> str:
         """The chain, the policies in order, and the worst case of a call, as text."""
         return describe(self._engine)
+
+    async def warm(self) -> None:
+        """Connect to every model of the chain, so that the first call need not wait for it. Costs no tokens."""
+        await asyncio.gather(*(leaf.warm() for leaf in self._leaves if isinstance(leaf, HTTPModel)))
 
     async def close(self) -> None:
         """Close all connections. A closed client opens new ones when it is used again."""
