@@ -122,7 +122,8 @@ def encode_body(request: Request, model: str, dialect: Dialect) -> tuple[bytes, 
     lacking = [name for name in _LACKING if getattr(request.settings, name) is not None]
     if lacking:
         notes.append(f"{', '.join(lacking)} left out: this wire has no such setting")
-    return msgspec.json.encode(overlay(body, extra)), tuple(notes)
+    stated = {name: value for name, value in body.items() if value is not None}
+    return msgspec.json.encode(overlay(overlay(dialect.options, stated), request.extra)), tuple(notes)
 
 
 def _split(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
