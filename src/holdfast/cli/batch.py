@@ -1,16 +1,18 @@
 """`holdfast run`: every line of a file is asked and answered once, whatever happens in between.
 
 The output file is the whole state: each of its lines says which input line it belongs to (`line`, from 1). A line is
-written in one piece when its call has ended; what a kill left half-written is cut off at the next start.
+written in one piece when its call has ended; what a kill left half-written is cut off at the next start. A file that is
+no such output is left alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +22,9 @@ from holdfast.cli.lines import Job, answered, failed, read_job
 from holdfast.cli.report import Report
 from holdfast.errors import ConfigurationError, ModelError
 from holdfast.runtime.client import Client
+
+_START: Final = b'{"line":'
+"""How each line of the output begins."""
 
 
 class Batch(Struct, frozen=True):
@@ -37,14 +42,16 @@ async def run_batch(client: Client, batch: Batch) -> int:
     """Run what is not done yet; gives the exit code."""
     if not batch.source.is_file():
         raise ConfigurationError(f"There is no file {str(batch.source)!r}.")
+    if batch.target.exists() and batch.target.samefile(batch.source):
+        raise ConfigurationError(f"{str(batch.target)!r} is the input; name another file for the output.")
     batch.target.parent.mkdir(parents=True, exist_ok=True)
-    with batch.target.open("ab+") as target:
-        _lock(target, batch.target)
+    with batch.target.open("ab+") as found:
+        _lock(found, batch.target)
         if batch.fresh:
-            target.truncate(0)
-        done = _recover(target, batch)
+            found.truncate(0)
+        done, target = _recover(found, batch)
         total = sum(1 for _ in _lines(batch.source))
-        with Report(total, done) as report:
+        with target, Report(total, done) as report:
             try:
                 async with client:
                     await _run(client, batch, set(done), target, report)
@@ -77,48 +84,67 @@ async def _ask(client: Client, job: Job, max_tokens: int | None) -> dict[str, An
     try:
         return answered(job, await client.create(job.request, **settings))
     except ModelError as error:
-        return failed(job.number, job.id, error)
+        return failed(job, error)
 
 
 def _lines(source: Path) -> Iterator[tuple[int, bytes]]:
     """The lines that say something, numbered from 1 as an editor does."""
     with source.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if line.strip():
-                yield number, line
+            said = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            if said.strip():
+                yield number, said
 
 
-def _recover(target: IO[bytes], batch: Batch) -> dict[int, dict[str, Any]]:
-    """What earlier runs have done, by line; leaves the file with whole lines only, and without what is asked again."""
+def _recover(target: IO[bytes], batch: Batch) -> tuple[dict[int, dict[str, Any]], IO[bytes]]:
+    """What earlier runs have done, by line, and the file to go on with: whole lines only, none that is asked again."""
     target.seek(0)
     done: dict[int, dict[str, Any]] = {}
-    keep = bytearray()
+    keep: list[bytes] = []
+    whole = 0
     for line in target:
         outcome = _outcome(line)
-        if outcome is None or outcome["line"] in done or (batch.retry_failed and outcome.get("error")):
+        if outcome is None:
+            if not _is_torn(line):
+                raise ConfigurationError(f"{str(batch.target)!r} is no output of a run; --fresh would overwrite it.")
+            continue
+        whole += len(line)
+        if outcome["line"] in done or (batch.retry_failed and outcome.get("error")):
             continue
         done[outcome["line"]] = outcome
-        keep += line
-    target.seek(0, os.SEEK_END)
-    if target.tell() != len(keep):
-        _rewrite(target, bytes(keep))
-    return done
+        keep.append(line)
+    if sum(map(len, keep)) < whole:
+        return done, _replaced(batch.target, keep)
+    target.truncate(whole)  # nothing but what comes after the last whole line goes
+    return done, target
 
 
 def _outcome(line: bytes) -> dict[str, Any] | None:
     try:
         outcome = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     whole = line.endswith(b"\n") and isinstance(outcome, dict) and isinstance(outcome.get("line"), int)
     return outcome if whole else None
 
 
-def _rewrite(target: IO[bytes], content: bytes) -> None:
-    """Replace the content of the file; what is left of it was there before, so a kill in between loses no more."""
-    target.truncate(0)
-    target.write(content)
+def _is_torn(line: bytes) -> bool:
+    """Whether this may be the beginning of one of our lines, and all that a kill let through of it."""
+    start = line.rstrip(b"\0")
+    return not line.endswith(b"\n") and (start.startswith(_START) or _START.startswith(start))
+
+
+def _replaced(path: Path, lines: list[bytes]) -> IO[bytes]:
+    """The file with these lines only. A kill at any moment leaves either the old one or the new one."""
+    beside = path.with_name(path.name + ".part")
+    beside.unlink(missing_ok=True)
+    target = beside.open("ab+")
+    _lock(target, path)
+    target.writelines(lines)
     target.flush()
+    os.fsync(target.fileno())
+    beside.replace(path)
+    return target
 
 
 def _lock(target: IO[bytes], path: Path) -> None:

@@ -48,12 +48,12 @@ def complain() -> Iterator[None]:
     except FileNotFoundError as error:
         NOTES.print(f"[red]holdfast:[/] There is no file {error.filename!r}.")
         raise typer.Exit(EXIT_USAGE) from None
+    except BrokenPipeError:  # the reader of a pipe has gone
+        sys.stderr.close()
+        raise typer.Exit(0) from None
     except OSError as error:
         NOTES.print(f"[red]holdfast:[/] {error}")
         raise typer.Exit(EXIT_USAGE) from None
     except KeyboardInterrupt:
         NOTES.print("Interrupted.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    except BrokenPipeError:  # the reader of a pipe has gone
-        sys.stderr.close()
-        raise typer.Exit(0) from None

@@ -39,6 +39,9 @@ def explain_input(
     if error is None:
         OUT.print("This is no failure: the response looks like a success.")
         return EXIT_FAILED
+    if error.rule is None and status is None and not error.certain and not as_json:
+        OUT.print("No failure of a model call was recognised.")
+        return EXIT_FAILED
     return _one(error, as_json=as_json)
 
 

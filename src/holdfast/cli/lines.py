@@ -22,6 +22,7 @@ from holdfast.request import Request
 from holdfast.response import Response
 
 _PATHS: Final = ("/v1/chat/completions", "/chat/completions")
+_BITS: Final = 63
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -35,25 +36,36 @@ class Job(Struct, frozen=True, kw_only=True):
 
 def read_job(number: int, line: bytes) -> Job | dict[str, Any]:
     """The job of a line, or the output line that says what is wrong with it."""
-    name: Any = None
+    fields: Any = None
     try:
         fields = msgspec.json.decode(line)
         if not isinstance(fields, dict):
             raise InvalidRequestError(f"Line {number} is not a JSON object.")
-        name = fields.get("custom_id", fields.get("id", number))
-        return _batch_job(number, fields) if "body" in fields else _plain_job(number, name, fields)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return failed(number, name, InvalidRequestError(f"Line {number} is no JSON: {error}"))
+        name = _name(number, fields)
+        return _batch_job(number, name, fields) if "body" in fields else _plain_job(number, name, fields)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _refused(number, fields, InvalidRequestError(f"Line {number} is no JSON: {error}"))
+    except OverflowError as error:
+        return _refused(number, fields, InvalidRequestError(f"Line {number} has a number too large to send: {error}"))
     except ModelError as error:
-        return failed(number, name, error)
+        return _refused(number, fields, error)
 
 
-def _batch_job(number: int, fields: dict[str, Any]) -> Job:
+def _name(number: int, fields: dict[str, Any]) -> str | float | None:
+    """What the line calls itself; its number, if it has no name."""
+    name = fields.get("custom_id", fields.get("id", number))
+    if name is not None and not isinstance(name, (str, int, float)):
+        raise InvalidRequestError(f"Line {number} has an id that is neither text nor a number.")
+    # Beyond 64 bits a number goes back as text.
+    return str(name) if isinstance(name, int) and name.bit_length() > _BITS else name
+
+
+def _batch_job(number: int, name: Any, fields: dict[str, Any]) -> Job:
     path = fields.get("url", _PATHS[0])
     if path not in _PATHS:
         raise InvalidRequestError(f"Line {number} asks for {path!r}; only {_PATHS[0]} can be run.")
     served = _service().read(path, {}, msgspec.json.encode(fields["body"]))
-    return Job(number=number, id=fields.get("custom_id"), request=served.request, served=served)
+    return Job(number=number, id=name, request=served.request, served=served)
 
 
 def _plain_job(number: int, name: Any, fields: dict[str, Any]) -> Job:
@@ -81,10 +93,24 @@ def answered(job: Job, response: Response) -> dict[str, Any]:
     return {"line": job.number, **told, "attempts": [_attempt(record) for record in response.attempts]}
 
 
-def failed(number: int, name: Any, error: ModelError) -> dict[str, Any]:
+def failed(job: Job, error: ModelError) -> dict[str, Any]:
     """The output line of a job that has none."""
+    return _failed(job.number, job.id, error, batch=job.served is not None)
+
+
+def _refused(number: int, fields: Any, error: ModelError) -> dict[str, Any]:
+    """The output line of a line that cannot be asked."""
+    try:
+        name = _name(number, fields) if isinstance(fields, dict) else None
+    except InvalidRequestError:
+        name = None
+    return _failed(number, name, error, batch=isinstance(fields, dict) and "custom_id" in fields)
+
+
+def _failed(number: int, name: Any, error: ModelError, *, batch: bool) -> dict[str, Any]:
     attempts = [_attempt(failure.record) for failure in error.history]
-    return {"line": number, "id": name, "response": None, "error": error.info, "attempts": attempts}
+    named = {"custom_id" if batch else "id": name}
+    return {"line": number, **named, "response": None, "error": error.info, "attempts": attempts}
 
 
 def _facts(response: Response) -> dict[str, Any]:
