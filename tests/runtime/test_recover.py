@@ -441,3 +441,12 @@ async def test_one_call_may_bring_policies_and_an_observer_of_its_own():
     assert (await client.create("hi", **options)).text == "sorry"
     assert [(kind, type(decision).__name__) for kind, decision in seen] == [("server_error", "Answer")]
     assert (await client.create("hi")).text == "hello"
+
+
+async def test_tokens_of_an_answer_that_was_turned_down_are_booked():
+    filtered = Finish("content_filter", usage=Usage(input_tokens=4, output_tokens=2))
+    client = Client(ScriptedModel(filtered, name="m"), clock=FakeClock(autojump=True))
+    with pytest.raises(ContentFilterError) as raised:
+        await client.create("Hi")
+    assert raised.value.history[0].usage == filtered.usage
+    assert client.totals.total == filtered.usage

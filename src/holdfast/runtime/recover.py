@@ -240,6 +240,7 @@ class _Call:
         """Note that the attempt failed."""
         attempt, engine = self._attempt, self._engine
         partial = self._screen.response()
+        usage = (self.finish and self.finish.usage) or partial.usage  # a verdict may have turned a whole answer down
         if partial.parts and (error.partial is None or self.finish is None):
             error.partial = partial  # also over what a single attempt knows: this is what the consumer has
         if not self._settled:
@@ -251,10 +252,10 @@ class _Call:
             shown=partial if self._screen.shown else None,
             delay=attempt.delay,
             elapsed=self._now() - self._began,
-            usage=partial.usage,
+            usage=usage,
         )
         self._failures.append(failure)
-        self._book(partial.usage)
+        self._book(usage)
         if isinstance(error, _LOUD):
             _LOG.warning("%s", error.explain())
 
