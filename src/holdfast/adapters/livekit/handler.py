@@ -70,17 +70,20 @@ class Consultation:
         """Ask the handler, and put what it gives into a decision."""
         call = Call(history)
         try:
-            return self._decision(await self._ask(call), call)
+            decision = self._decision(await self._ask(call), call)
         except ModelError as error:
             return Fail(error)
         except Exception:  # noqa: BLE001  # a mistake in a handler must not end a phone call
             _LOG.exception("on_llm_error raised; the policies go on without it.")
             return None
+        if history.attempts_left <= 0:
+            await self.close()  # nobody will read a stream that was given now
+        return decision
 
     async def close(self) -> None:
-        """Close the streams that the handler gave."""
-        for stream in self._streams:
-            await stream.aclose()
+        """Close the streams that the handler gave, the latest first: it may not have begun."""
+        while self._streams:
+            await self._streams.pop().aclose()
 
     async def _ask(self, call: Call) -> Reply:
         handler: Any = self._handler

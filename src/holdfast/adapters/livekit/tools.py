@@ -23,7 +23,7 @@ def tools_of(tools: Sequence[llm.Tool]) -> tuple[Tool, ...]:
 def _tool(function: dict[str, Any]) -> Tool:
     return Tool(
         name=function["name"],
-        description=function.get("description") or "",
+        description=(function.get("description") or "").strip(),
         parameters=function.get("parameters") or {"type": "object", "properties": {}},
         strict=function.get("strict"),
     )
