@@ -94,7 +94,8 @@ def test_a_line_that_cannot_be_asked_ends_in_an_error_and_the_others_are_answere
 
 
 @pytest.mark.parametrize(
-    "line", [batch_form("b", "Who?", url="/v1/embeddings"), batch_form("b", "Who?", body={}), batch_form("b", "?", body=3)]
+    "line",
+    [batch_form("b", "Who?", url="/v1/embeddings"), batch_form("b", "Who?", body={}), batch_form("b", "?", body=3)],
 )
 def test_a_bad_line_in_batch_form_keeps_its_custom_id(files, holdfast, line):
     source, target = files(line)
@@ -110,7 +111,13 @@ def test_lines_without_a_name_or_with_the_same_one_are_kept_apart_by_their_numbe
     assert holdfast("run", source, target).exit_code == 0
     outcomes = read(target)
     assert [outcome["line"] for outcome in outcomes] == [1, 2, 3, 4, 5]
-    assert [outcome.get("id", outcome.get("custom_id")) for outcome in outcomes] == ["same", 2, "same", None, str(10**30)]
+    assert [outcome.get("id", outcome.get("custom_id")) for outcome in outcomes] == [
+        "same",
+        2,
+        "same",
+        None,
+        str(10**30),
+    ]
 
 
 def test_empty_lines_have_no_output_and_line_numbers_are_those_of_an_editor(files, holdfast):
