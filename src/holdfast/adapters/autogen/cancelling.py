@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from autogen_core import CancellationToken
@@ -23,20 +23,21 @@ class Cancellation:
 
     def __init__(self, token: CancellationToken | None) -> None:
         self._cancelled = False
+        self._interrupted = False
         self._waiting: asyncio.Task[object] | None = None
         self._loop = asyncio.get_running_loop()
         if token is not None:
             token.add_callback(self._cancel)
         self._check()
 
-    async def wait(self, awaitable: Awaitable[T]) -> T:
-        """What comes of `awaitable`; it is cancelled when the token is."""
-        self._check()
+    async def wait(self, start: Callable[[], Awaitable[T]]) -> T:
+        """What comes of the awaitable that `start` gives; it is cancelled when the token is."""
         task = self._waiting = asyncio.current_task()
         try:
-            return await awaitable
+            self._check()  # from here on the callback sees that somebody waits
+            return await start()
         except asyncio.CancelledError:
-            if self._cancelled and task is not None:
+            if self._interrupted and task is not None:
                 task.uncancel()  # the call was cancelled, not the task around it
             raise
         finally:
@@ -53,4 +54,5 @@ class Cancellation:
 
     def _interrupt(self) -> None:
         if self._waiting is not None:
+            self._interrupted = True
             self._waiting.cancel()

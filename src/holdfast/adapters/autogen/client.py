@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from functools import partial
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 from autogen_core import CancellationToken, Component
@@ -50,16 +51,20 @@ from holdfast.errors import ConfigurationError, ContentFilterError, InvalidReque
 from holdfast.events import Restart, TextDelta
 from holdfast.messages import Image, Message
 from holdfast.model import Model
-from holdfast.recovery.attempt import Decision, Policy
+from holdfast.recovery.attempt import Decision, Policy, Verdict
 from holdfast.recovery.call import Call
 from holdfast.recovery.policies import DEFAULT_POLICIES
 from holdfast.recovery.screen import OnBreak
+from holdfast.recovery.verdict import strict_filter
 from holdfast.request import Request, Timeouts
 from holdfast.response import Response
 from holdfast.runtime.client import Client
 from holdfast.usage import Usage
 
 H = TypeVar("H", bound=Callable[[Call], Decision | Awaitable[Decision]])
+
+_VERDICTS: Final[tuple[Verdict, ...]] = (callable_answer, strict_filter)
+"""AutoGen's agents never look at a finish reason and take any answer for a whole one: a filtered one must not pass."""
 
 
 class _Asked(Struct, frozen=True):
@@ -153,10 +158,7 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
             if stated or self._policies is not None:
                 raise ConfigurationError("A client brings its own bounds and policies: state them there.")
             return self._given[0]
-        built = [
-            model_config(model).build() if isinstance(model, str | ModelConfig | Mapping) else model
-            for model in self._given
-        ]
+        built = [_model(model) for model in self._given]
         policies = DEFAULT_POLICIES if self._policies is None else self._policies
         return Client(*built, policies=policies, **{"on_break": "restart", **stated})
 
@@ -208,10 +210,10 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         call = self._asked(messages, tools, tool_choice, json_output, extra_create_args)
         link = Cancellation(cancellation_token)
         try:
-            response = await link.wait(self._client.create(call.messages, **call.ask))
+            response = await link.wait(lambda: self._client.create(call.messages, **call.ask))
             result = self._result(call, response)
         except ModelError as error:
-            rescued = await link.wait(self._rescued(call, error))
+            rescued = await link.wait(partial(self._rescued, call, error))
             log_call(call.messages, call.ask["tools"], rescued or error)
             if rescued is None:
                 raise
@@ -248,7 +250,7 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         rescued: CreateResult | None = None
         try:
             async with stream:
-                while (event := await link.wait(anext(stream, None))) is not None:
+                while (event := await link.wait(lambda: anext(stream, None))) is not None:
                     match event:
                         case TextDelta() if event.text:
                             spoken = True
@@ -259,7 +261,7 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
             result = self._result(call, stream.response())
         except ModelError as error:
             failed = error
-            rescued = await link.wait(self._rescued(call, error))
+            rescued = await link.wait(partial(self._rescued, call, error))
             log_end(rescued or error)
             if rescued is None:
                 raise
@@ -283,7 +285,7 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         ask["output"] = output_of(json_output, ask.get("output"))
         ask["tools"] = tools_of(tools)
         ask.setdefault("tool_choice", choice_of(choice))
-        ask["verdicts"] = (callable_answer, wordy_answer) if ask["tool_choice"] == "none" else (callable_answer,)
+        ask["verdicts"] = _VERDICTS if ask["tool_choice"] != "none" else (*_VERDICTS, wordy_answer)
         asked = self._refused.withheld(messages_of(messages, self._naming, self._recall))
         self._guard(asked, ask)
         return _Asked(asked, ask)
@@ -353,7 +355,7 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
     @property
     def capabilities(self) -> Any:
         """The older form of `model_info`."""
-        return {name: self._info[name] for name in ("vision", "function_calling", "json_output")}  # type: ignore[literal-required]  # three of its fields
+        return {name: self._info[name] for name in ("vision", "function_calling", "json_output")}
 
     def _to_config(self) -> HoldfastClientConfig:
         """The configuration. Keys are in it by the names of their variables.
@@ -409,6 +411,12 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         total = self._client.totals.total
         spent = (self._earlier[0] + total, self._earlier[1] + total + self._from_cache)
         return _restored, (type(self), self._to_config().model_dump(), spent)
+
+
+def _model(given: str | ModelConfig | Mapping[str, Any] | Model | Client) -> Model:
+    if isinstance(given, str | ModelConfig | Mapping):
+        return model_config(given).build()
+    return given.model if isinstance(given, Client) else given
 
 
 def _restored(

@@ -103,7 +103,7 @@ class HoldfastClientConfig(BaseModel):
     on_break: OnBreak = "restart"
     deadline: Seconds = 600.0
     max_attempts: int | None = None
-    timeouts: dict[Literal["connect", "first_event", "idle", "idle_thinking", "total"], Seconds] | None = None
+    timeouts: dict[str, Seconds] | None = None
     policies: list[str] | None = None
     handlers: list[HandlerConfig] | None = None
     error_callbacks: list[CallbackConfig] | None = None
