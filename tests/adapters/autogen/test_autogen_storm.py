@@ -1,0 +1,112 @@
+"""AutoGen's agents in the storm: right answers, or ones that say what they are; none silently wrong, none hanging."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from itertools import chain
+
+import pytest
+
+pytest.importorskip("autogen_agentchat")
+
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.conditions import MaxMessageTermination
+from autogen_agentchat.messages import ModelClientStreamingChunkEvent
+from autogen_agentchat.teams import RoundRobinGroupChat
+
+from holdfast import DEFAULT_POLICIES, ContentFilterError, Endpoint, Timeouts, fallback
+from holdfast.adapters.autogen import (
+    HoldfastChatCompletionClient,
+    ModelClientStreamResetEvent,
+    ResilientAssistantAgent,
+)
+from holdfast.adapters.autogen.filtered import FILTERED
+from holdfast.simulator import Simulator, expected_answer, load
+
+PROMPTS = [f"Tell me fact number {number} about the sea." for number in range(60)]
+QUICK = Timeouts(connect=2, first_event=0.4, idle=0.4, total=4)
+
+
+ELSEWHERE = (fallback(on=(ContentFilterError,)), *DEFAULT_POLICIES)
+"""What a filter refuses is asked of the other model as well."""
+
+
+@asynccontextmanager
+async def in_the_storm(policies=None):
+    async with Simulator(load("storm")) as storm:
+        here = Endpoint("here", base_url=storm.base_url(), api_key="key")
+        models = here.model("stormy"), here.model("calm")
+        client = HoldfastChatCompletionClient(*models, policies=policies, timeouts=QUICK, deadline=10)
+        yield client
+        await client.close()
+        faults = Counter(request.fault for request in storm.requests)
+        assert len(faults) > 10, faults  # it was a storm
+
+
+def outcome(prompt, content):
+    if content == expected_answer(prompt):
+        return "right"
+    return "refused" if content == FILTERED else "wrong"
+
+
+async def asked(client, prompt, kind, stream):
+    """One task; what the consumer of the stream has in the end must be what the agent has."""
+    agent = kind("bot", model_client=client, model_client_stream=stream)
+    words = ""
+    async for item in agent.run_stream(task=prompt):
+        if isinstance(item, ModelClientStreamResetEvent):
+            words = ""
+        elif isinstance(item, ModelClientStreamingChunkEvent):
+            words += item.content
+        last = item
+    content = last.messages[-1].content
+    if stream and kind is ResilientAssistantAgent and content != FILTERED:
+        assert words == content
+    return outcome(prompt, content)
+
+
+async def outcomes_of(client, kind, stream):
+    async with asyncio.timeout(60):
+        return Counter(await asyncio.gather(*(asked(client, prompt, kind, stream) for prompt in PROMPTS)))
+
+
+KINDS = pytest.mark.parametrize(
+    ("kind", "stream"),
+    [(AssistantAgent, False), (AssistantAgent, True), (ResilientAssistantAgent, True)],
+    ids=["call", "stream", "resilient"],
+)
+
+
+@KINDS
+async def test_agents_survive_the_storm(kind, stream):
+    async with in_the_storm(ELSEWHERE) as client:
+        outcomes = await outcomes_of(client, kind, stream)
+    assert outcomes["wrong"] == 0
+    assert outcomes["right"] >= 0.95 * len(PROMPTS), outcomes
+
+
+@KINDS
+async def test_what_a_filter_refuses_is_said_to_be_refused(kind, stream):
+    async with in_the_storm() as client:
+        outcomes = await outcomes_of(client, kind, stream)
+    assert outcomes["right"] + outcomes["refused"] == len(PROMPTS), outcomes
+    assert outcomes["refused"] > 0
+
+
+async def test_a_team_survives_the_storm():
+    async def team(client, prompt):
+        agents = [
+            AssistantAgent(name, model_client=client, model_client_stream=name == "bob") for name in ("ada", "bob")
+        ]
+        chat = RoundRobinGroupChat(agents, termination_condition=MaxMessageTermination(3))
+        result = await chat.run(task=prompt)
+        (task, first, second) = result.messages
+        return outcome(task.content, first.content), outcome(first.content, second.content)
+
+    async with in_the_storm(ELSEWHERE) as client, asyncio.timeout(60):
+        rounds = await asyncio.gather(*(team(client, prompt) for prompt in PROMPTS[:30]))
+    outcomes = Counter(chain.from_iterable(rounds))
+    assert outcomes["wrong"] == 0
+    assert outcomes["right"] >= 0.95 * 60, outcomes
