@@ -18,6 +18,13 @@ _KEYS = re.compile(
 )
 _SCHEMES = re.compile(r"(?:bearer|basic)\s+[A-Za-z0-9_\-.=+/*]{12,}", re.IGNORECASE)
 
+_SECRET_HEADER = re.compile(r"authorization|cookie|(?:^|-)(?:api-?)?key$|token$|secret", re.IGNORECASE)
+
+
+def is_secret(header: str) -> bool:
+    """Whether a header of this name holds a key."""
+    return _SECRET_HEADER.search(header) is not None
+
 
 def redact(text: str, bound: int = _BOUND) -> str:
     """`text` without anything that looks like a key, at most `bound` characters of it."""

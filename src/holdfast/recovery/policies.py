@@ -28,6 +28,7 @@ from holdfast.model import Model
 from holdfast.recovery.attempt import Answer, Attempt, Decision, Fail, History, Policy, Repair
 from holdfast.recovery.backoff import Backoff
 from holdfast.recovery.call import Call
+from holdfast.recovery.stated import stated
 from holdfast.response import Response
 
 Handler: TypeAlias = Callable[[Call], Decision | Awaitable[Decision]]
@@ -55,6 +56,7 @@ ELSEWHERE: Final[tuple[type[ModelError], ...]] = (
 """Failures after which another model may succeed."""
 
 
+@stated
 def retry(
     attempts: int = 2,
     *,
@@ -92,6 +94,7 @@ def retry(
     return retrying
 
 
+@stated
 def fallback(*, on: tuple[type[ModelError], ...] = ELSEWHERE) -> Policy:
     """Go to the next model of the chain at once; after an overflow only to one with a larger window, where known.
 
@@ -132,6 +135,7 @@ def _larger(model: Model, history: History) -> bool:
     return here is None or there is None or there > here
 
 
+@stated
 def ask_again(times: int = 1) -> Policy:
     """When an answer does not fit the output that was asked for, say so to the same model and ask again."""
 
@@ -150,6 +154,7 @@ def ask_again(times: int = 1) -> Policy:
     return asking_again
 
 
+@stated
 def on_overflow(action: Literal["compress", "terminate"] | Repair = "compress", *, times: int = 2) -> Policy:
     """What happens when a request does not fit.
 
@@ -177,6 +182,7 @@ def on_overflow(action: Literal["compress", "terminate"] | Repair = "compress", 
     return repairing
 
 
+@stated
 def on_error(kinds: type[ModelError] | tuple[type[ModelError], ...], handler: Handler, *, times: int = 1) -> Policy:
     """Let `handler` decide about failures of these kinds, at most `times` times in a call; None passes on."""
 
@@ -188,11 +194,13 @@ def on_error(kinds: type[ModelError] | tuple[type[ModelError], ...], handler: Ha
     return handling
 
 
+@stated
 def on_content_filter(handler: Handler, *, times: int = 1) -> Policy:
     """Let `handler` decide about refused content, at most `times` times in a call."""
     return on_error(ContentFilterError, handler, times=times)
 
 
+@stated
 def answer(content: str | Response, *, on: tuple[type[ModelError], ...] = (ModelError,)) -> Policy:
     """Answer with `content` when all policies before this one have passed."""
 
