@@ -24,11 +24,18 @@ _FINAL = {"x-should-retry": "false"}
 
 
 class Served(Struct, frozen=True):
-    """What goes back: a head at once, and the body as it comes."""
+    """What goes back: a head at once, and the body as it comes; `close` lets go of it, read or not."""
 
     status: int
     headers: Headers
     body: AsyncGenerator[bytes, None]
+    stream: Stream | None = None
+
+    async def close(self) -> None:
+        """End the body, and the call behind it."""
+        await self.body.aclose()
+        if self.stream is not None:  # a body that nobody began to read ends without a word to its stream
+            await self.stream.close()
 
 
 class InProcess:
@@ -46,12 +53,20 @@ class InProcess:
             return _refused(self._services[0], error)
         try:
             served = service.read(path, headers, body)
-            client = self._route if isinstance(self._route, Client) else self._route(served.model)
+            client = self._chosen(served.model)
             if not served.request.stream:
                 return _whole(service, await client.create(served.request), served)
             return await _streamed(service, client.stream(served.request), served)
         except ModelError as error:
             return _refused(service, error)
+
+    def _chosen(self, model: str) -> Client:
+        if isinstance(self._route, Client):
+            return self._route
+        try:
+            return self._route(model)
+        except LookupError as error:  # a route is often a dict's __getitem__
+            raise ModelNotFoundError(f"No client answers for the model {model!r}.", model=model, status=404) from error
 
 
 def _refused(service: Service, error: ModelError) -> Served:
@@ -107,9 +122,10 @@ async def _streamed(service: Service, stream: Stream, served: ServedRequest) -> 
         except ModelError as error:
             yield writer.error(error)
         finally:
+            await events.aclose()
             await stream.close()
 
-    return Served(200, writer.headers, body())
+    return Served(200, writer.headers, body(), stream)
 
 
 def _written(writer: StreamWriter, event: Event) -> bytes:

@@ -26,20 +26,20 @@ def async_client(desk: InProcess, library: str | None) -> Any:
     web = http_library(library)
 
     class Body(web.AsyncByteStream):  # type: ignore[misc,name-defined]  # a class of whichever library it is
-        def __init__(self, chunks: AsyncGenerator[bytes, None]) -> None:
-            self._chunks = chunks
+        def __init__(self, served: Served) -> None:
+            self._served = served
 
         def __aiter__(self) -> AsyncIterator[bytes]:
-            return self._chunks
+            return self._served.body
 
         async def aclose(self) -> None:
-            await self._chunks.aclose()
+            await self._served.close()
 
     class Transport(web.AsyncBaseTransport):  # type: ignore[misc,name-defined]  # as above
         async def handle_async_request(self, request: Any) -> Any:
             body = await request.aread()
             served = await desk.answer(request.method, request.url.path, dict(request.headers), body)
-            return web.Response(served.status, headers=dict(served.headers), stream=Body(served.body))
+            return web.Response(served.status, headers=dict(served.headers), stream=Body(served))
 
     return web.AsyncClient(transport=Transport())
 
@@ -50,14 +50,14 @@ def sync_client(desk: InProcess, library: str | None) -> Any:
 
     class Body(web.SyncByteStream):  # type: ignore[misc,name-defined]  # as above
         def __init__(self, served: Served) -> None:
-            self._chunks = served.body
+            self._served = served
 
         def __iter__(self) -> Iterator[bytes]:
-            while (chunk := sync.run(_next(self._chunks))) is not None:
+            while (chunk := sync.run(_next(self._served.body))) is not None:
                 yield chunk
 
         def close(self) -> None:
-            sync.run(self._chunks.aclose())
+            sync.run(self._served.close())
 
     class Transport(web.BaseTransport):  # type: ignore[misc,name-defined]  # as above
         def handle_request(self, request: Any) -> Any:

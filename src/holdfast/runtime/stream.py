@@ -40,7 +40,7 @@ class Stream:
         self._fold.add(event)
         return event
 
-    async def events(self, *, restarts: bool = True) -> AsyncIterator[Event]:
+    async def events(self, *, restarts: bool = True) -> AsyncGenerator[Event, None]:
         """The events; without a `Restart` among them for consumers that could not take one.
 
         Without restarts, `"restart"` holds the answer back until it is complete, and `"resume"` ends truncated where an
