@@ -24,6 +24,7 @@ from holdfast.runtime.client import Client as AsyncClient
 from holdfast.runtime.client import H
 from holdfast.runtime.stream import Stream as AsyncStream
 from holdfast.runtime.totals import Totals
+from holdfast.usage import Usage
 
 T = TypeVar("T")
 
@@ -65,6 +66,16 @@ class Client:
     def totals(self) -> Totals:
         """What was used so far."""
         return self._client.totals
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all attempts so far."""
+        return self._client.usage
+
+    @property
+    def cost(self) -> float:
+        """US dollars so far, for the models whose price is known."""
+        return self._client.cost
 
     def describe(self) -> str:
         """The chain, the policies in order, and the worst case of a call, as text."""

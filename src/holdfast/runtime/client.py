@@ -31,10 +31,12 @@ from holdfast.runtime.describe import describe
 from holdfast.runtime.endpoint import model_by_name
 from holdfast.runtime.http_model import HTTPModel
 from holdfast.runtime.layers.rate_limit import rate_limit
+from holdfast.runtime.prices import Price
 from holdfast.runtime.recover import Observer, Options, Recover
 from holdfast.runtime.stream import Stream
 from holdfast.runtime.totals import Totals
 from holdfast.runtime.transport import AiohttpTransport, Transport
+from holdfast.usage import Usage
 
 H = TypeVar("H", bound=Callable[[Call], Decision | Awaitable[Decision]])
 
@@ -57,6 +59,7 @@ class Client:
         verdicts: judge every complete response; an error makes it a failure like any other.
         settings: defaults for every call.
         windows: tokens that models hold, by name, where what is published or learnt is not right.
+        prices: what models cost, by name, where it is not published or not right.
         budget, health: to share between clients.
         observe: told of every failed attempt and of what was decided.
         transport, clock, random: the outside world.
@@ -79,6 +82,7 @@ class Client:
         verdicts: Iterable[Verdict] = (),
         settings: Settings | None = None,
         windows: Mapping[str, int] | Windows | None = None,
+        prices: Mapping[str, Price] | None = None,
         budget: RetryBudget | None = None,
         health: Health | None = None,
         observe: Observer | None = None,
@@ -89,7 +93,7 @@ class Client:
         self._transport = transport or AiohttpTransport()
         self._owns_transport = transport is None
         self._settings = settings or Settings()
-        self.totals = Totals()
+        self.totals = Totals(prices)
         self._counter = Counter()
         self._windows = windows if isinstance(windows, Windows) else Windows(windows or {})
         self._leaves = [model_by_name(model, clock=clock) if isinstance(model, str) else model for model in models]
@@ -181,6 +185,16 @@ class Client:
 
     def _count(self, request: Request) -> int:
         return self._counter.count(request, self._engine.name).tokens
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all attempts so far, failed and hedged ones too; `totals` has them by model."""
+        return self.totals.total
+
+    @property
+    def cost(self) -> float:
+        """US dollars so far, for the models whose price is known; `totals.unpriced` names the others."""
+        return self.totals.cost
 
     @property
     def models(self) -> tuple[Model, ...]:

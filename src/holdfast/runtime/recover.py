@@ -345,13 +345,16 @@ class _Call:
         engine.health.succeed(name)
         engine.budget.earn(retried=bool(self._failures))
         if not response.cached:
-            self._book(response.usage)
+            *losers, winner = response.attempts or (None,)  # where a layer has asked more than one model
+            for loser in losers:
+                self._book(loser.usage or Usage(), loser.model)
+            self._book(response.usage, winner and winner.model)
         self._settled = True
 
-    def _book(self, usage: Usage) -> None:
+    def _book(self, usage: Usage, model: str | None = None) -> None:
         self._settled = True
-        if self._engine.book is not None and usage != Usage():
-            self._engine.book(self._attempt.model.name, usage)
+        if self._engine.book is not None:
+            self._engine.book(model or self._attempt.model.name, usage)
 
     def _completed(self, finish: Finish, usage: Usage) -> Finish:
         attempt = self._attempt
