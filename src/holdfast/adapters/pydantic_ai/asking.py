@@ -133,13 +133,14 @@ def _content(part: object, provider: str) -> UserContent | None:
         case CachePoint():
             return TheirCachePoint(ttl=cast("Any", part.ttl or "5m"))
         case Image() | Document() | Audio() if part.data is not None:
-            return BinaryContent(part.data, media_type=part.media_type or "application/octet-stream")
+            media_type = part.media_type or "application/octet-stream"
+            return BinaryContent(part.data, media_type=media_type, vendor_metadata=_detail(part))
         case Image() | Document() if part.file_id is not None:
             return UploadedFile(part.file_id, cast("Any", provider), media_type=part.media_type)
         case Document() if part.text is not None:
             return part.text
         case Image() if part.url is not None:
-            return ImageUrl(part.url, media_type=part.media_type)
+            return ImageUrl(part.url, media_type=part.media_type, vendor_metadata=_detail(part))
         case Audio() if part.url is not None:
             return AudioUrl(part.url, media_type=part.media_type)
         case Document() if part.url is not None:
@@ -147,6 +148,10 @@ def _content(part: object, provider: str) -> UserContent | None:
             return (VideoUrl if video else DocumentUrl)(part.url, media_type=part.media_type)
         case _:
             return None
+
+
+def _detail(part: Image | Document | Audio) -> dict[str, Any] | None:
+    return {"detail": part.detail} if isinstance(part, Image) and part.detail else None
 
 
 def _settings(request: Request, asked: Asked | None) -> ModelSettings:

@@ -50,7 +50,7 @@ def to_ours(error: Exception, *, provider: str | None = None, model: str | None 
         model: by which name.
     """
     kind = next((ours for cls, ours in _KINDS.items() if isinstance(error, cls)), None)
-    found = classify(error, provider=provider)
+    found = _read(error, provider)
     if kind is None and not found.certain and not isinstance(error, theirs.AgentRunError):
         return None
     if kind is not None and not isinstance(found, kind) and (not found.certain or not _narrows(found, kind)):
@@ -62,6 +62,15 @@ def to_ours(error: Exception, *, provider: str | None = None, model: str | None 
         retry_after=getattr(error, "retry_after", None),
         phase=getattr(error, "phase", None),
     )
+
+
+def _read(error: Exception, provider: str | None) -> ModelError:
+    """What our tables say; of an HTTP error by its parts, since its text has words of Pydantic AI's own."""
+    if isinstance(error, theirs.ModelHTTPError) and error.body is not None:
+        by_parts = classify(provider=provider, status=error.status_code, headers=error.headers, body=error.body)
+        if by_parts is not None:
+            return by_parts
+    return classify(error, provider=provider)
 
 
 def _narrows(found: ModelError, kind: type[ModelError]) -> bool:

@@ -28,7 +28,8 @@ class PydanticModel:
 
     Args:
         inner: a model, or the name of one as an agent takes it, such as `"openai:gpt-5-mini"`.
-        name: how it is called in histories and reports; by default its provider's name and its own.
+        name: how it is called in histories and reports; by default its provider's name and its own. Two members of a
+            chain need two names.
         needs_finish: whether a stream without a finish reason counts as cut. By default it does for models that have a
             provider: Pydantic AI itself takes a stream that ends too early for a whole answer.
     """
