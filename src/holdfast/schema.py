@@ -14,6 +14,7 @@ from holdfast.errors import InvalidRequestError, InvalidResponseError
 from holdfast.request import OutputSchema
 
 _NAME = re.compile(r"[^A-Za-z0-9_-]")
+_FENCED = re.compile(r"\s*```[A-Za-z]*[ \t]*\r?\n(.*?)\r?\n[ \t]*```\s*", re.DOTALL)
 
 
 def output_schema(shape: Any, *, name: str | None = None, strict: bool = True) -> OutputSchema:
@@ -56,9 +57,13 @@ def json_schema(shape: Any) -> dict[str, Any]:
 def read_output(text: str, schema: OutputSchema) -> Any:
     """The value that `text` states; of the schema's `type` where it has one, else plain JSON.
 
+    A code fence around the whole text is no part of the answer.
+
     Raises:
         InvalidResponseError: it is no JSON, or does not fit; the message says where.
     """
+    fenced = _FENCED.fullmatch(text)
+    text = fenced[1] if fenced is not None else text
     shape: Any = schema.type if schema.type is not None else dict[str, Any] if _is_object(schema) else Any
     try:
         if _is_pydantic(shape):

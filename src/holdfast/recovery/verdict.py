@@ -34,8 +34,11 @@ def verdict(response: Response) -> ModelError | None:
 
 
 def usable(response: Response) -> bool:
-    """Whether there is anything in the response that a caller can use: words, a call, a picture, an item."""
-    return any(
+    """Whether there is anything in the response that a caller can use: words, a call, a picture, an item.
+
+    Words that a guardrail put in the place of the model's are nothing of the model's.
+    """
+    return not response.extra.get("blocked") and any(
         bool(part.text.strip()) if isinstance(part, Text) else not isinstance(part, Thinking) for part in response.parts
     )
 

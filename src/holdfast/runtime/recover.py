@@ -348,7 +348,7 @@ class _Call:
             *losers, winner = response.attempts or (None,)  # where a layer has asked more than one model
             for loser in losers:
                 self._book(loser.usage or Usage(), loser.model)
-            self._book(response.usage, winner and winner.model)
+            self._book(response.usage, None if winner is None else winner.model)
         self._settled = True
 
     def _book(self, usage: Usage, model: str | None = None) -> None:
