@@ -31,11 +31,11 @@ def scripted():
 
 @pytest.fixture
 async def simulator():
-    """A way to a running simulator with these models."""
+    """A way to a running simulator with these models, which asks for the key if there is one."""
     running = []
 
-    async def start(**models):
-        simulator = Simulator(Scenario(models=models))
+    async def start(*, api_key=None, **models):
+        simulator = Simulator(Scenario(models=models, api_key=api_key))
         await simulator.start()
         running.append(simulator)
         return simulator

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 pytest.importorskip("autogen_agentchat")
@@ -17,9 +19,18 @@ from autogen_agentchat.messages import (
     ThoughtEvent,
 )
 from autogen_agentchat.teams import RoundRobinGroupChat, SelectorGroupChat
+from autogen_core import FunctionCall
 from autogen_core.model_context import BufferedChatCompletionContext
+from autogen_core.models import (
+    AssistantMessage,
+    FunctionExecutionResult,
+    FunctionExecutionResultMessage,
+    SystemMessage,
+    UserMessage,
+)
 from pydantic import BaseModel
 
+from holdfast import Endpoint
 from holdfast.adapters.autogen import (
     HoldfastChatCompletionClient,
     ModelClientStreamResetEvent,
@@ -29,6 +40,9 @@ from holdfast.adapters.autogen import (
 from holdfast.adapters.autogen.filtered import FILTERED, WITHHELD
 from holdfast.errors import ContentFilterError, RateLimitError, StreamInterruptedError
 from holdfast.messages import Thinking, ToolCall
+from holdfast.providers.catalog import CodecName
+from holdfast.simulator import SimulatedModel, expected_answer
+from holdfast.simulator.answers import Manner
 
 CUT = StreamInterruptedError("cut")
 
@@ -194,16 +208,67 @@ class TestTeams:
         assert RoundRobinGroupChat.load_component(team.dump_component()).dump_component() == team.dump_component()
 
 
-async def test_a_task_result_counts_the_tokens_of_the_answer(simulator):
-    from holdfast import Endpoint  # noqa: PLC0415  # only here
-    from holdfast.simulator import SimulatedModel, expected_answer  # noqa: PLC0415  # as above
+@pytest.fixture
+async def over_http(simulator):
+    """A way to a client of a simulated model that speaks this wire."""
+    clients = []
 
-    running = await simulator(calm=SimulatedModel())
-    client = HoldfastChatCompletionClient(Endpoint("here", base_url=running.base_url(), api_key="key").model("calm"))
+    async def make(wire, **manner):
+        running = await simulator(calm=SimulatedModel(**manner))
+        here = Endpoint("here", base_url=running.base_url(wire), api_key="key", codec=wire)
+        clients.append(HoldfastChatCompletionClient(here.model("calm")))
+        return clients[-1], running
+
+    yield make
+    for client in clients:
+        await client.close()
+
+
+async def test_a_task_result_counts_the_tokens_of_the_answer(over_http):
+    client, _ = await over_http("openai_chat")
     result = await agent(client, model_client_stream=True).run(task="What is kelp?")
-    await client.close()
     assert isinstance(result, TaskResult)
     message = result.messages[-1]
     assert isinstance(message, TextMessage)
     assert message.content == expected_answer("What is kelp?")
     assert message.models_usage.completion_tokens > 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("wire", get_args(CodecName))
+async def test_a_tool_loop_with_thinking_works_over_every_wire(over_http, wire, stream):
+    client, running = await over_http(wire, manner=Manner(think=True))
+    bot = agent(client, tools=[weather], max_tool_iterations=3, model_client_stream=stream, system_message="Be kind.")
+    result = await bot.run(task="Please call weather for me.")
+    last = result.messages[-1]
+    assert isinstance(last, TextMessage)
+    assert last.content.startswith("[")
+    assert any(isinstance(message, ThoughtEvent) for message in result.messages)
+    assert (await bot.run(task="Thank you.")).messages[-1].content == expected_answer("Thank you.")
+    assert [request.fault for request in running.requests] == [None, None, None]
+
+
+@pytest.mark.parametrize("wire", ["anthropic", "bedrock"])
+async def test_signed_thinking_goes_back_with_the_results_of_its_calls(over_http, wire):
+    client, running = await over_http(wire, manner=Manner(think=True))
+    await agent(client, tools=[weather], max_tool_iterations=2).run(task="Please call weather for me.")
+    assert b"signed-" not in running.requests[0].body
+    assert b"signed-" in running.requests[1].body
+
+
+@pytest.mark.parametrize("wire", get_args(CodecName))
+async def test_any_history_is_sent_over_every_wire(over_http, wire):
+    client, running = await over_http(wire)
+    orphans = [
+        FunctionExecutionResultMessage(content=[FunctionExecutionResult(content="?", name="f", call_id="lost")]),
+        AssistantMessage(content=[], source="bot"),
+        AssistantMessage(content="", source="bot"),
+        AssistantMessage(content=[FunctionCall("", "[1]", "f"), FunctionCall("", None, "f")], source="bot"),
+        UserMessage(content="", source="a name with spaces"),
+        SystemMessage(content="Late instructions."),
+        AssistantMessage(content="trailing space ", source="bot"),
+        UserMessage(content="What is kelp?", source="user"),
+    ]
+    result = await client.create(orphans, tool_choice="none")
+    assert result.content == expected_answer("What is kelp?")
+    assert [request.fault for request in running.requests] == [None]

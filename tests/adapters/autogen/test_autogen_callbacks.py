@@ -159,6 +159,14 @@ async def test_the_same_message_said_again_is_sent_again(scripted):
     assert [message.text for message in client.model.requests[1].messages] == [WITHHELD, "bad"]
 
 
+async def test_a_message_that_passes_after_all_is_innocent(scripted):
+    client = scripted(REFUSED, "Fine.", "And yes.")
+    await client.create([said("odd")])
+    await client.create([said("odd")])
+    await client.create([said("odd"), said("good")])
+    assert [message.text for message in client.model.requests[2].messages] == ["odd", "good"]
+
+
 def test_only_what_is_new_is_suspected():
     refused = Refused(FILTERED)
     old, new = UserMessage("old"), UserMessage("new")

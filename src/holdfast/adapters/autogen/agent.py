@@ -77,6 +77,8 @@ class _Tap:
         self.resets: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_client":  # a copy in the making has none yet
+            raise AttributeError(name)
         return getattr(self._client, name)
 
     def take(self) -> list[str]:

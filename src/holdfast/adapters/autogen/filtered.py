@@ -35,6 +35,7 @@ class Refused:
         for message in messages:
             if isinstance(message, UserMessage | ToolMessage):
                 _keep(self._passed, hash(message))
+                self._refused.pop(hash(message), None)
 
     def refuse(self, messages: Sequence[Message], scope: str | None) -> None:
         """This prompt was refused. A refused answer says nothing against what was asked before it."""
