@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
@@ -23,8 +23,12 @@ from holdfast.request import Request, Timeouts
 from holdfast.runtime.auth import Auth
 from holdfast.runtime.clock import Clock, SystemClock
 from holdfast.runtime.native_resume import Resumption
+from holdfast.runtime.secret import refuse_secrets
 from holdfast.runtime.transport import AiohttpTransport, HTTPResponse, Transport
 from holdfast.runtime.watch import Watch
+
+if TYPE_CHECKING:
+    from holdfast.runtime.endpoint import Endpoint
 
 _ERROR_BODY: Final = 2**20
 """Bytes of a failed response that are read at most."""
@@ -40,6 +44,7 @@ class HTTPModel:
         model: how the provider calls it.
         base_url: what the codec's paths are put after.
         transport: the network. A client lends its own to a model that has none; used alone, the model makes one.
+        endpoint: whose model it is.
     """
 
     def __init__(
@@ -53,7 +58,9 @@ class HTTPModel:
         transport: Transport | None = None,
         headers: dict[str, str] | None = None,
         clock: Clock | None = None,
+        endpoint: Endpoint | None = None,
     ) -> None:
+        self.endpoint = endpoint
         self._name = name
         self._model = model
         self._base_url = base_url.rstrip("/")
@@ -71,6 +78,10 @@ class HTTPModel:
 
     def __repr__(self) -> str:
         return f"HTTPModel({self._name!r}, base_url={self._base_url!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        refuse_secrets(self._headers, self._name)
+        return {**self.__dict__, "_transport": None, "_lent": False}
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         """The events of one answer; raises a typed error that knows who it comes from."""
@@ -123,7 +134,8 @@ class HTTPModel:
     async def warm(self) -> None:
         """Connect, so that the next call need not wait for it. Costs no tokens, carries no key, and never fails."""
         with suppress(ModelError):
-            request = HTTPRequest(url=self._base_url, method="HEAD", connect_timeout=Timeouts().connect)
+            # Not HEAD: gateways exist that answer it with a body, and so spoil the connection.
+            request = HTTPRequest(url=self._base_url, method="GET", connect_timeout=Timeouts().connect)
             response = await self._network().send(request)
             await response.release()
 
