@@ -117,7 +117,8 @@ class ResponsesWriter:
         """The `error` event."""
         self._over = True
         said = error_object(error)
-        return self._say("error", code=said["code"], message=said["message"], param=None)
+        # The reference has the fields at the top; the API sends them nested, and only that is an error to the SDK.
+        return self._say("error", code=said["code"], message=said["message"], param=None, error=said)
 
     def close(self) -> bytes:
         """The API ends its streams without a mark of their own."""
