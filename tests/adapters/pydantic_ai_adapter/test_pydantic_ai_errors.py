@@ -36,7 +36,7 @@ from holdfast.request import Timeouts
 from holdfast.response import Response
 
 LIMITS = Limits(deadline=30.0, timeouts=Timeouts(first_event=4.0), first_event=4.0)
-REPLY = Response(parts=(Text("not JSON"),))
+REPLY = Response(parts=(Text("not JSON"),), finish_reason="stop")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,7 @@ REPLY = Response(parts=(Text("not JSON"),))
         (ModelConnectionError("x", phase="dns"), theirs.ModelConnectionError, None),
         (StreamInterruptedError("x"), theirs.ModelConnectionError, None),
         (InvalidResponseError("x", status=200), theirs.ModelAPIError, None),
+        (InvalidResponseError("x", partial=Response(parts=(Text("Ha"),))), theirs.ModelAPIError, None),
         (InvalidResponseError("x", partial=REPLY), theirs.UnexpectedModelBehavior, None),
         (ContentFilterError("x", status=400), theirs.ContentFilterError, None),
         (ConfigurationError("x"), theirs.UserError, None),
@@ -78,7 +79,7 @@ def test_each_of_our_errors_has_its_category(error, kind, status):
 
 
 def test_a_plain_503_does_not_blame_the_load():
-    raised = to_theirs(OverloadedError("x", status=503), "m", LIMITS)
+    raised = to_theirs(OverloadedError("x", status=503, certain=False), "m", LIMITS)
     assert isinstance(raised, theirs.ModelUnavailableError)
     assert not isinstance(raised, theirs.ModelOverloadedError)
 

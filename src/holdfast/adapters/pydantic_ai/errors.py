@@ -77,7 +77,7 @@ def to_theirs(error: ModelError, model: str, limits: Limits, *, streamed: bool =
             return theirs.ModelConnectionError(
                 name, str(error), phase=_PHASES.get(error.phase, "read"), in_stream=streamed
             )
-        case InvalidResponseError() if error.partial is not None and error.partial.parts:
+        case InvalidResponseError() if error.partial is not None and error.partial.finish_reason is not None:
             return theirs.UnexpectedModelBehavior(error.message, error.partial.text or None)
         case InvalidResponseError():
             return theirs.ModelAPIError(name, str(error), **_facts(error, streamed=streamed))
@@ -97,7 +97,7 @@ def _too_late(error: ModelTimeoutError, name: str, limits: Limits) -> Exception:
 
 def _categorized(error: ModelError, name: str, *, streamed: bool) -> Exception:
     category = CATEGORIES.get(type(error))
-    if isinstance(error, OverloadedError) and error.status == 503:  # a plain 503 does not blame the load
+    if isinstance(error, OverloadedError) and not error.certain:  # a plain 503 does not blame the load
         category = theirs.ModelUnavailableError
     if error.status is not None and 400 <= error.status < 600:
         return theirs.ModelHTTPError.for_category(
