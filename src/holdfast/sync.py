@@ -22,6 +22,7 @@ from holdfast.response import Response
 from holdfast.runtime.ask import Ask, Messages
 from holdfast.runtime.client import Client as AsyncClient
 from holdfast.runtime.client import H
+from holdfast.runtime.config import Config, read_config
 from holdfast.runtime.stream import Stream as AsyncStream
 from holdfast.runtime.totals import Totals
 from holdfast.usage import Usage
@@ -44,6 +45,19 @@ class Client:
 
     def __init__(self, *models: str | Model, **options: Any) -> None:
         self._client = AsyncClient(*models, **options)
+
+    @classmethod
+    def from_config(cls, config: Config, **options: Any) -> Self:
+        """The client that a mapping, or the TOML file at a path, describes; see `holdfast.Client.from_config`."""
+        models, described = read_config(config, clock=options.get("clock"))
+        return cls(*models, **{**described, **options})
+
+    def to_config(self) -> dict[str, Any]:
+        """The client as a mapping of plain values; see `holdfast.Client.to_config`."""
+        return self._client.to_config()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_config, (self.to_config(),)
 
     def create(self, messages: Messages, **ask: Unpack[Ask]) -> Response:
         """The complete response; see `holdfast.Client.create`."""

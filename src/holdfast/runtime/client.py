@@ -27,6 +27,7 @@ from holdfast.request import Request, Settings, Timeouts
 from holdfast.response import Fold, Response
 from holdfast.runtime.ask import Ask, Messages, request_of
 from holdfast.runtime.clock import Clock, SystemClock
+from holdfast.runtime.config import Config, Described, read_config, write_config
 from holdfast.runtime.describe import describe
 from holdfast.runtime.endpoint import model_by_name
 from holdfast.runtime.http_model import HTTPModel
@@ -96,6 +97,9 @@ class Client:
         self.totals = Totals(prices)
         self._counter = Counter()
         self._windows = windows if isinstance(windows, Windows) else Windows(windows or {})
+        self._given = models
+        self._code = {"layers": layers is not None, "windows": isinstance(windows, Windows)}
+        self._described = (dict(windows) if isinstance(windows, Mapping) else {}, dict(prices or {}))
         self._leaves = [model_by_name(model, clock=clock) if isinstance(model, str) else model for model in models]
         for leaf in self._leaves:
             if isinstance(leaf, HTTPModel):
@@ -124,6 +128,49 @@ class Client:
             observe=observe,
             book=self.totals.add,
         )
+
+    @classmethod
+    def from_config(cls, config: Config, **options: Any) -> Self:
+        """The client that a mapping, or the TOML file at a path, describes; see docs/configuration.md.
+
+        Args:
+            config: never holds a key, only names of environment variables that do.
+            options: arguments of `Client` which code alone can give, or which are to win over the configuration.
+
+        Raises:
+            ConfigurationError: a key is unknown or its value wrong; the message names it.
+            AuthenticationError: a variable that holds a key is not set; the message names it.
+        """
+        models, described = read_config(config, clock=options.get("clock"))
+        return cls(*models, **{**described, **options})
+
+    def to_config(self) -> dict[str, Any]:
+        """The client as a mapping of plain values, for `from_config`; what is as it is by default is left out.
+
+        The outside world (transport, clock, observer, shared budget and health) is no part of it.
+
+        Raises:
+            ConfigurationError: a part of the client is code (a handler, a layer, a verdict, a model of your own), or a
+                key that was given as a value.
+        """
+        engine = self._engine
+        code = [name for name, given in {**self._code, "verdicts": bool(engine.verdicts)}.items() if given]
+        if code:
+            raise ConfigurationError(f"{code[0]}: this is code, which a configuration cannot hold.")
+        windows, prices = self._described
+        return write_config(
+            Described(
+                models=self._given,
+                options=engine.options,
+                policies=tuple(engine.policies),
+                settings=self._settings,
+                windows=windows,
+                prices=prices,
+            )
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_config, (self.to_config(),)
 
     async def create(self, messages: Messages, **ask: Unpack[Ask]) -> Response:
         """The complete response to `messages` (a string, a message, several, or a whole `Request`).
@@ -251,7 +298,7 @@ class Client:
 
     def _options(self, ask: Ask) -> Options:
         bounds = ("on_break", "hold_back", "deadline", "max_attempts", "observe")
-        stated: dict[str, Any] = {name: ask[name] for name in bounds if name in ask}
+        stated: dict[str, Any] = {name: each for name, each in ask.items() if name in bounds}
         stated |= {name: tuple(ask[name]) for name in ("verdicts", "policies") if name in ask}
         options = self._engine.options
         return _checked(replace(options, **stated), self._leaves) if stated else options

@@ -48,6 +48,9 @@ class AwsAuth:
         _extra("botocore.auth", "aws").SigV4Auth(frozen, "bedrock", region).add_auth(aws)
         return replace(request, headers={name.lower(): value for name, value in aws.headers.items()})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return AwsAuth, (None, self._region)  # found anew in the other process
+
     def _find(self) -> Any:
         session = _extra("botocore.session", "aws").Session()
         credentials = session.get_credentials()
@@ -74,6 +77,9 @@ class GoogleAuth:
             if not self._is_fresh():
                 await asyncio.to_thread(self._renew)
         return replace(request, headers={**request.headers, "authorization": f"Bearer {self._credentials.token}"})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return GoogleAuth, (self._clock,)  # found anew in the other process
 
     def _is_fresh(self) -> bool:
         credentials = self._credentials

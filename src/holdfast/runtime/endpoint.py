@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from holdfast.errors import AuthenticationError, ConfigurationError
-from holdfast.providers.catalog import CATALOG, CodecName, EndpointSpec, address, make_codec, unlisted
+from holdfast.providers.catalog import CATALOG, AuthSpec, CodecName, EndpointSpec, address, make_codec, unlisted
 from holdfast.providers.codec import Dialect
 from holdfast.runtime.auth import Auth, KeyAuth, NoAuth, TokenAuth, TokenSource
 from holdfast.runtime.clock import Clock, SystemClock
 from holdfast.runtime.cloud_auth import cloud_auth
 from holdfast.runtime.http_model import HTTPModel
-from holdfast.runtime.secret import Secret
+from holdfast.runtime.secret import Secret, refuse_secrets
 from holdfast.runtime.transport import Transport
 
 SIMULATOR: Final = "sim"
@@ -68,12 +68,38 @@ class Endpoint:
             dialect=dialect or spec.dialect,
             headers={**spec.headers, **(headers or {})},
         )
-        self._auth = _auth(self._spec, api_key, token, elsewhere=_is_elsewhere(spec, base_url), clock=clock)
+        elsewhere = _is_elsewhere(spec, base_url)
+        secret = Secret(api_key) if isinstance(api_key, str) else api_key
+        self._auth = _auth(self._spec, secret, token, elsewhere=elsewhere, clock=clock)
+        self._stated = replace(
+            self._spec,
+            name=name,
+            auth=_stated_auth(spec.auth, secret, elsewhere=elsewhere),
+            **({} if base_url is None else {"base_url": base_url, "base_url_env": (), "variants": {}}),
+        )
+        self._writable = token is None and (secret is None or not secret.is_value)
         self._transport = transport
         self._clock = clock
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name!r}, base_url={self.base_url!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        refuse_secrets(self._spec.headers, self.name)
+        return {**self.__dict__, "_transport": None}
+
+    def describe(self) -> EndpointSpec:
+        """The endpoint as a plain value, for a configuration.
+
+        Raises:
+            ConfigurationError: its key was given as a value, or as a function: such are written nowhere.
+        """
+        if not self._writable:
+            raise ConfigurationError(
+                f"The key of {self.name!r} was given as a value or a function, which is written nowhere: give it as "
+                "Secret(variable='NAME')."
+            )
+        return self._stated
 
     def model(self, model: str) -> HTTPModel:
         """The model that the provider calls `model`."""
@@ -87,6 +113,7 @@ class Endpoint:
             transport=self._transport,
             headers=dict(spec.headers),
             clock=self._clock,
+            endpoint=self,
         )
 
 
@@ -128,9 +155,16 @@ def _is_elsewhere(spec: EndpointSpec, base_url: str | None) -> bool:
         return True
 
 
+def _stated_auth(auth: AuthSpec, secret: Secret | None, *, elsewhere: bool) -> AuthSpec:
+    """The credential as a configuration states it, so that the same one is found again."""
+    if secret is not None and secret.variable is not None:
+        return replace(auth, env=(secret.variable,), required=True)
+    return replace(auth, scheme="none", env=(), required=False) if elsewhere and secret is None else auth
+
+
 def _auth(
     spec: EndpointSpec,
-    key: str | Secret | None,
+    secret: Secret | None,
     token: TokenSource | None,
     *,
     elsewhere: bool,
@@ -139,7 +173,6 @@ def _auth(
     if token is not None:
         return TokenAuth(token)
     auth = spec.auth
-    secret = Secret(key) if isinstance(key, str) else key
     if secret is None and not elsewhere:
         secret = Secret.from_env(auth.env)
     if secret is not None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
-from holdfast.errors import AuthenticationError
+from holdfast.errors import AuthenticationError, ConfigurationError
+from holdfast.redact import is_secret
 
 
 class Secret:
     """A key, or the name of the environment variable that holds it (read when it is used).
 
-    A pickled secret keeps the variable's name only; one given as a value has to be given again after unpickling.
+    A pickled secret keeps the variable's name only; one given as a value has to be given again after unpickling. A copy
+    in the same process is the secret itself.
     """
 
     __slots__ = ("_value", "variable")
@@ -25,6 +27,11 @@ class Secret:
     def from_env(cls, variables: Iterable[str]) -> Secret | None:
         """The first of these environment variables that is set."""
         return next((cls(variable=name) for name in variables if os.environ.get(name)), None)
+
+    @property
+    def is_value(self) -> bool:
+        """Whether it was given as a value, which is written nowhere."""
+        return self._value is not None
 
     def reveal(self) -> str:
         """The key itself; raises `AuthenticationError` when there is none."""
@@ -39,8 +46,24 @@ class Secret:
 
     __str__ = __repr__
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (_unpickled, (self.variable,))
+
+
+def refuse_secrets(headers: Iterable[str], of: str) -> None:
+    """Raise `ConfigurationError` for headers whose names say that they hold a key: they are written nowhere."""
+    for name in headers:
+        if is_secret(name):
+            raise ConfigurationError(
+                f"The header {name!r} of {of!r} holds a key, which is written nowhere: give it as api_key, by a "
+                "Secret(variable=...) or the catalog's variable."
+            )
 
 
 def _unpickled(variable: str | None) -> Secret:
