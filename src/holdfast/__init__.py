@@ -60,15 +60,22 @@ from holdfast.runtime.endpoint import Endpoint
 from holdfast.usage import Usage
 
 if TYPE_CHECKING:
+    from holdfast.agent import Agent
+    from holdfast.context import Conversation
     from holdfast.providers.classify import classify
 
-_LAZY = {"classify": "holdfast.providers.classify"}
+_LAZY = {
+    "Agent": "holdfast.agent",
+    "Conversation": "holdfast.context",
+    "classify": "holdfast.providers.classify",
+}
 """Names that only some need, and where they are."""
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT_POLICIES",
+    "Agent",
     "AssistantMessage",
     "Audio",
     "AuthenticationError",
@@ -76,6 +83,7 @@ __all__ = [
     "ConfigurationError",
     "ContentFilterError",
     "ContextOverflowError",
+    "Conversation",
     "Document",
     "Endpoint",
     "Finish",
