@@ -289,6 +289,11 @@ async def test_a_model_that_sees_no_pictures_is_not_shown_any(scripted):
         await client.create([UserMessage(content=[picture], source="user")])
 
 
+async def test_json_is_asked_for_whatever_the_info_says(scripted):
+    client = scripted('{"good": true}', model_info={"json_output": False, "structured_output": False})
+    assert (await client.create(HELLO, json_output=Verdict)).content == '{"good": true}'
+
+
 def test_counting_knows_every_model_and_never_raises():
     client = HoldfastChatCompletionClient(ScriptedModel(name="nobody/knows-this"))
     odd = {"name": "odd", "parameters": {"type": ["object"], "properties": {"a": {"enum": [1]}, "b": {"anyOf": []}}}}

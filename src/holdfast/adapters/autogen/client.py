@@ -291,12 +291,14 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         return _Asked(asked, ask)
 
     def _guard(self, messages: tuple[Message, ...], ask: dict[str, Any]) -> None:
-        """Refuse what the models are said not to be able to do, before anything is sent."""
+        """Refuse what the models are said not to be able to do, before anything is sent.
+
+        JSON is not among it: every model can be asked for it in words, and agents ask without looking at the info.
+        """
         info = self._info
         for able, wanted, what in (
             (info["vision"], any(map(_shows, messages)), "see pictures"),
             (info["function_calling"], ask["tools"], "call tools"),
-            (info["json_output"] or info["structured_output"], ask["output"] is not None, "give JSON"),
         ):
             if wanted and not able:
                 raise InvalidRequestError(f"By its model_info this client's models cannot {what}.")
