@@ -42,7 +42,7 @@ OSLO, VOSS = '{"place": "Oslo"}', '{"place": "Voss"}'
 def agent(*scripts, clock=None, client=None, **options):
     clock = clock or FakeClock(autojump=True, threshold=0.01)
     model = ScriptedModel(*scripts, usage=USAGE, clock=clock)
-    made = Client(model, clock=clock, random=lambda: 0.0, **(client or {}))
+    made = Client(model, clock=clock, layers=(), random=lambda: 0.0, **(client or {}))
     return model, Agent(made, **{"tools": [weather], **options})
 
 

@@ -36,7 +36,7 @@ def agent(*scripts, usage=None, windows=4000, clock=None, **options):
     clock = clock or FakeClock(autojump=True, threshold=0.01)
     model = ScriptedModel(*scripts, name="x/y", then="last", usage=usage, clock=clock)
     known = {"x/y": windows} if windows else {}
-    return model, Agent(Client(model, clock=clock, windows=known), **options)
+    return model, Agent(Client(model, clock=clock, windows=known, layers=()), **options)
 
 
 async def test_a_long_result_is_cut_and_can_be_read_on():
@@ -123,7 +123,7 @@ def _finish(tokens):
 
 
 async def test_a_provider_that_keeps_cutting_is_asked_twice_and_its_answer_says_so():
-    answers = iter([500, 4000, 1100])
+    answers = iter([500, 4000, 600])
     model, cut = agent(lambda _: ["yes", _finish(next(answers))], windows=None)
     await cut.run("word " * 500)
     result = await cut.run("word " * 12_000)
@@ -140,7 +140,7 @@ async def test_a_conversation_that_cannot_fit_is_a_typed_error_before_anything_i
 
 async def test_summaries_are_made_in_the_background_and_laid_over_the_log():
     clock = FakeClock(autojump=True)
-    summariser = ScriptedModel([Pause(3), "They spoke of kelp."], name="s/s", then="last", clock=clock)
+    summariser = ScriptedModel([Pause(1), "They spoke of kelp."], name="s/s", then="last", clock=clock)
     model, wordy = agent("ok " * 50, clock=clock, windows=3000, compact_with=summariser)
     summarised = []
     for number in range(40):
@@ -162,6 +162,7 @@ async def test_a_summariser_that_never_comes_back_holds_nobody_up():
     async with wordy:
         for number in range(40):
             await wordy.run(f"{number} " + "word " * 60)
+            await clock.settle()
         assert summariser.most_active == 1
         assert wordy.conversation.view.generation > 1
     assert summariser.active == 0
@@ -193,7 +194,7 @@ async def test_a_fallback_that_answered_is_what_the_conversation_is_fitted_for()
     clock = FakeClock(autojump=True, threshold=0.01)
     first = ScriptedModel(ServerError("down"), name="a/a", then="last", clock=clock)
     second = ScriptedModel("Yes.", name="b/b", then="last", clock=clock)
-    client = Client(first, second, clock=clock, windows={"a/a": 8000, "b/b": 3000})
+    client = Client(first, second, clock=clock, layers=(), windows={"a/a": 8000, "b/b": 3000})
     chained = Agent(client)
     assert chained.window == 8000
     await chained.run("?")

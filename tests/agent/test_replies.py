@@ -41,7 +41,7 @@ def apologises(turn):
 def agent(*scripts, **options):
     clock = FakeClock(autojump=True, threshold=0.01)
     model = ScriptedModel(*scripts, clock=clock)
-    return model, Agent(Client(model, clock=clock, policies=()), tools=[weather], **options)
+    return model, Agent(Client(model, clock=clock, policies=(), layers=()), tools=[weather], **options)
 
 
 @pytest.mark.parametrize(

@@ -81,13 +81,22 @@ class Memory:
         if not attempts or attempts[-1].error is not None:  # no model answered, but a policy
             return True
         self.model = attempts[-1].model
+        for attempt in attempts:
+            self._refused(template, attempt)
         if response.cached or _was_changed(attempts):
+            self.conversation.windows.observe(self.model, response.usage.input_tokens)
             return True
         if self.conversation.observe(template, response.usage, self.model):
             return True
         if response.usage.input_tokens >= _SMALLEST_WINDOW:
             self.conversation.windows.learn(self.model, response.usage.input_tokens)
         return False
+
+    def _refused(self, template: Request, attempt: AttemptRecord) -> None:
+        """A refusal that states no limit proves that the window is smaller than what was sent."""
+        error = attempt.error
+        if error is not None and error.kind == "context_overflow" and not (error.limit and error.limit.max_tokens):
+            self.conversation.windows.learn(attempt.model, self.conversation.used(template, attempt.model))
 
     def limited(self, message: ToolMessage, template: Request) -> ToolMessage:
         """The message with every result within its limit; the rest of it can be read on, page by page."""

@@ -110,9 +110,11 @@ def signature_of(function: Callable[..., Any]) -> Signature:
 
 
 def _argument(parameter: inspect.Parameter, hint: Any, description: str | None, tool: str) -> Argument:
-    description = next((each for each in get_args(hint)[1:] if isinstance(each, str)), description)
-    if get_origin(hint) is Annotated and not any(isinstance(each, msgspec.Meta) for each in get_args(hint)[1:]):
-        hint = get_args(hint)[0]
+    if get_origin(hint) is Annotated:
+        extras = get_args(hint)[1:]
+        description = next((each for each in extras if isinstance(each, str)), description)
+        if not any(isinstance(each, msgspec.Meta) for each in extras):
+            hint = get_args(hint)[0]
     try:
         schema, read = _form(hint)
     except InvalidRequestError as error:
@@ -143,8 +145,8 @@ def _form(hint: Any) -> tuple[dict[str, Any], Callable[[Any], Any]]:
     except InvalidRequestError:
         if pydantic is None:
             raise
-    adapter = pydantic.TypeAdapter(hint)
     try:
+        adapter = pydantic.TypeAdapter(hint)
         return adapter.json_schema(), adapter.validate_python
     except pydantic.PydanticUserError as error:
         raise InvalidRequestError(f"No JSON schema can be made of {hint!r}: {error}") from error
