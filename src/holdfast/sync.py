@@ -67,6 +67,16 @@ class Client:
         """The response as it comes: `with client.stream(...) as stream`; see `holdfast.Client.stream`."""
         return Stream(self._client.stream(messages, **ask))
 
+    def count_tokens(self, messages: Messages, *, exact: bool = False, **ask: Unpack[Ask]) -> int:
+        """How many tokens the primary model would read; see `holdfast.Client.count_tokens`."""
+        if exact:
+            return run(self._client.count_tokens(messages, exact=True, **ask))
+        return self._client.count_tokens(messages, **ask)
+
+    def remaining_tokens(self, messages: Messages, **ask: Unpack[Ask]) -> int:
+        """How many tokens the window of the primary model has left after `messages`."""
+        return self._client.remaining_tokens(messages, **ask)
+
     def on_error(self, *kinds: type[ModelError], times: int = 1) -> Callable[[H], H]:
         """Decorate a handler; see `holdfast.Client.on_error`. It runs in the loop's thread and must not block it."""
         return self._client.on_error(*kinds, times=times)

@@ -166,6 +166,19 @@ class ResumableCodec(Codec, Protocol):
         ...
 
 
+@runtime_checkable
+class CountingCodec(Codec, Protocol):
+    """A codec of a wire whose provider counts tokens on request."""
+
+    def encode_count(self, request: Request, model: str) -> HTTPRequest:
+        """The HTTP request that has the tokens of `request` counted."""
+        ...
+
+    def read_count(self, body: bytes) -> int:
+        """The number in the reply; raises `InvalidResponseError` when there is none."""
+        ...
+
+
 class HTTPReply(Struct, frozen=True, kw_only=True):
     """A whole HTTP response."""
 

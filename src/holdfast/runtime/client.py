@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random as random_module
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from msgspec.structs import replace
 
 from holdfast.context.count import Counter
 from holdfast.context.overflow import repair
 from holdfast.context.windows import Windows
-from holdfast.errors import ConfigurationError, ModelError
+from holdfast.errors import ConfigurationError, InvalidRequestError, ModelError
 from holdfast.events import Event
 from holdfast.model import Layer, Model
 from holdfast.recovery.attempt import Decision, Policy, Verdict
@@ -218,12 +218,35 @@ class Client:
 
         return register
 
-    def count_tokens(self, messages: Messages, **ask: Unpack[Ask]) -> int:
-        """How many tokens the primary model would read, tools and schemas included; counted here, nothing is sent.
+    @overload
+    def count_tokens(
+        self, messages: Messages, *, exact: Literal[True], **ask: Unpack[Ask]
+    ) -> Coroutine[Any, Any, int]: ...
 
-        Exact where the model's rules are published, else an estimate that the usage of responses corrects.
+    @overload
+    def count_tokens(self, messages: Messages, *, exact: Literal[False] = False, **ask: Unpack[Ask]) -> int: ...
+
+    def count_tokens(
+        self, messages: Messages, *, exact: bool = False, **ask: Unpack[Ask]
+    ) -> int | Coroutine[Any, Any, int]:
+        """How many tokens the primary model would read, tools and schemas included.
+
+        Counted here, with nothing sent: exact where the model's rules are published, else an estimate that the usage of
+        responses corrects. With `exact=True` the provider is asked, and the result has to be awaited; that counts as no
+        attempt and is not retried.
+
+        Raises:
+            InvalidRequestError: with `exact=True`, the primary's wire has no way to count.
+            ModelError: with `exact=True`, when asking failed.
         """
-        return self._count(request_of(messages, ask, base=self._settings, stream=False))
+        request = request_of(messages, ask, base=self._settings, stream=False)
+        return self._ask_for_count(request) if exact else self._count(request)
+
+    async def _ask_for_count(self, request: Request) -> int:
+        primary = self._leaves[0]
+        if not isinstance(primary, HTTPModel):
+            raise InvalidRequestError(f"{primary.name!r} has no provider that could count tokens.")
+        return await primary.count_tokens(request.replace(timeouts=request.timeouts or self._engine.options.timeouts))
 
     def remaining_tokens(self, messages: Messages, **ask: Unpack[Ask]) -> int:
         """How many tokens the window of the primary model has left after `messages`; negative when they do not fit."""

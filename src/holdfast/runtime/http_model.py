@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from holdfast.errors import (
+    InvalidRequestError,
     ModelConnectionError,
     ModelError,
     ModelTimeoutError,
@@ -18,7 +19,7 @@ from holdfast.errors import (
     StreamInterruptedError,
 )
 from holdfast.events import Event, Finish
-from holdfast.providers.codec import Codec, Decoder, HTTPRequest
+from holdfast.providers.codec import Codec, CountingCodec, Decoder, HTTPRequest
 from holdfast.request import Request, Timeouts
 from holdfast.runtime.auth import Auth
 from holdfast.runtime.clock import Clock, SystemClock
@@ -91,6 +92,8 @@ class HTTPModel:
         begun = False
         # One generator and not a tower of them: each costs 0.4 us an event, and an inner one outlives the outer.
         try:
+            if request.extra_origin not in (None, self._codec.name):
+                request = request.replace(extra={})
             encoded = self._codec.encode(request, self._model)
             response = await self._network().send(await self._prepare(encoded, request))
             if not 200 <= response.status < 300:
@@ -118,13 +121,50 @@ class HTTPModel:
             if finish is not None:
                 yield _told(finish, encoded.notes, resumption.count)
         except ModelError as error:
-            error.with_facts(provider=self._codec.dialect.provider or None, model=self._model)
+            error.with_facts(provider=self._provider, model=self._model)
             raise
         finally:
             if response is not None and finish is not None and broken is None:
                 await response.release()
             elif response is not None:
                 response.close()
+
+    async def count_tokens(self, request: Request) -> int:
+        """How many tokens the provider counts in `request`. Nothing is generated.
+
+        Raises:
+            InvalidRequestError: this wire cannot count.
+            ModelError: the provider's answer was a failure, or none came within the limits of `request.timeouts`.
+        """
+        codec = self._codec
+        if not isinstance(codec, CountingCodec):
+            raise InvalidRequestError(f"The wire {codec.name!r} has no way to count tokens.")
+        timeouts = request.timeouts or Timeouts()
+        watch = Watch(self._clock)
+        try:
+            return await watch.wait(self._counted(codec, request), self._clock.now() + timeouts.total)
+        except TimeoutError:
+            message = f"The tokens were not counted within {timeouts.total:g} s."
+            raise ModelTimeoutError(message, phase="total", provider=self._provider, model=self._model) from None
+        except ModelError as error:
+            error.with_facts(provider=self._provider, model=self._model)
+            raise
+        finally:
+            watch.close()
+
+    async def _counted(self, codec: CountingCodec, request: Request) -> int:
+        encoded = codec.encode_count(request, self._model)
+        response = await self._network().send(await self._prepare(encoded, request))
+        try:
+            if not 200 <= response.status < 300:
+                raise await self._error(response)
+            return codec.read_count(await _bounded(response))
+        finally:
+            response.close()  # after the whole body it has let go of its connection already
+
+    @property
+    def _provider(self) -> str | None:
+        return self._codec.dialect.provider or None
 
     def borrow(self, transport: Transport) -> None:
         """Use `transport` if there is none yet, until `close`."""

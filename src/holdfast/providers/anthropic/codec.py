@@ -8,7 +8,7 @@ from typing import Final
 from holdfast.errors import ModelError
 from holdfast.events import Event
 from holdfast.providers.answer import AnswerDecoder
-from holdfast.providers.anthropic import errors
+from holdfast.providers.anthropic import count, errors
 from holdfast.providers.anthropic.decode import StreamDecoder, WholeDecoder
 from holdfast.providers.anthropic.encode import encode_body, final_tool, means
 from holdfast.providers.anthropic.parts import Context
@@ -55,6 +55,14 @@ class AnthropicCodec:
         tool = final_tool(request, model, self.dialect)
         found = AnthropicDecoder(context, stream=request.stream)
         return found if tool is None else AnswerDecoder(found, tool)
+
+    def encode_count(self, request: Request, model: str) -> HTTPRequest:
+        """The request that has `request` counted."""
+        return count.count_request(self.encode(request, model))
+
+    def read_count(self, body: bytes) -> int:
+        """The number of tokens in the reply to it."""
+        return count.read_count(body)
 
     def error(
         self, status: int, headers: Headers, body: bytes, *, model: str | None = None, now: float | None = None

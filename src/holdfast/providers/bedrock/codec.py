@@ -9,7 +9,7 @@ from urllib.parse import quote
 from holdfast.errors import ModelError
 from holdfast.events import Event
 from holdfast.providers.answer import AnswerDecoder
-from holdfast.providers.bedrock import errors
+from holdfast.providers.bedrock import count, errors
 from holdfast.providers.bedrock.decode import StreamDecoder, WholeDecoder
 from holdfast.providers.bedrock.encode import encode_body, final_tool, means
 from holdfast.providers.bedrock.frames import CONTENT_TYPE
@@ -61,6 +61,14 @@ class BedrockCodec:
         tool = final_tool(request, model, self.dialect)
         found = BedrockDecoder(context, stream=request.stream)
         return found if tool is None else AnswerDecoder(found, tool)
+
+    def encode_count(self, request: Request, model: str) -> HTTPRequest:
+        """The request that has `request` counted."""
+        return count.count_request(self.encode(request, model))
+
+    def read_count(self, body: bytes) -> int:
+        """The number of tokens in the reply to it."""
+        return count.read_count(body)
 
     def error(
         self, status: int, headers: Headers, body: bytes, *, model: str | None = None, now: float | None = None

@@ -10,7 +10,7 @@ import msgspec
 from holdfast.errors import ModelError
 from holdfast.providers.answer import AnswerDecoder
 from holdfast.providers.codec import Checkpoint, Decoder, Dialect, Headers, HTTPRequest
-from holdfast.providers.gemini import errors
+from holdfast.providers.gemini import count, errors
 from holdfast.providers.gemini.decode import GeminiDecoder
 from holdfast.providers.gemini.encode import can_schema, encode_body
 from holdfast.providers.gemini.wire import ORIGIN
@@ -55,6 +55,14 @@ class GeminiCodec:
             request, schema=schema, json_mode=self.dialect.json_mode and schema, forced_tool=self.dialect.tool_choice
         )
         return decoder if tool is None else AnswerDecoder(decoder, tool)
+
+    def encode_count(self, request: Request, model: str) -> HTTPRequest:
+        """The request that has `request` counted."""
+        return count.count_request(self.encode(request, model), vertex=self.dialect.vertex)
+
+    def read_count(self, body: bytes) -> int:
+        """The number of tokens in the reply to it."""
+        return count.read_count(body)
 
     def error(
         self, status: int, headers: Headers, body: bytes, *, model: str | None = None, now: float | None = None

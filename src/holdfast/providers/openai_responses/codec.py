@@ -9,7 +9,7 @@ import msgspec
 
 from holdfast.errors import ModelError
 from holdfast.providers.codec import Checkpoint, Dialect, Headers, HTTPRequest
-from holdfast.providers.openai_responses import errors
+from holdfast.providers.openai_responses import count, errors
 from holdfast.providers.openai_responses.decode import ResponsesDecoder
 from holdfast.providers.openai_responses.encode import encode_body
 from holdfast.providers.openai_responses.wire import ORIGIN
@@ -56,6 +56,14 @@ class OpenAIResponsesCodec:
         del request
         request_id = headers.get("x-request-id") or headers.get("apim-request-id")  # the latter is Azure's
         return ResponsesDecoder(self.dialect.provider, model, request_id)
+
+    def encode_count(self, request: Request, model: str) -> HTTPRequest:
+        """The request that has `request` counted."""
+        return count.count_request(self.encode(request, model))
+
+    def read_count(self, body: bytes) -> int:
+        """The number of tokens in the reply to it."""
+        return count.read_count(body)
 
     def error(
         self, status: int, headers: Headers, body: bytes, *, model: str | None = None, now: float | None = None
