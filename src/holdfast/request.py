@@ -93,6 +93,8 @@ class Request(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, 
     - `output`: `"json"` for any JSON object, or an `OutputSchema`.
     - `stream`: whether the wire should stream; events come out either way.
     - `extra`: fields laid over the encoded body, for what a provider has and this vocabulary has not.
+    - `extra_origin`: the wire (a codec's name) in whose words `extra` is; models of other wires are asked without it.
+      None: every model gets it.
     - `headers`: HTTP headers of this call only.
     - `prefix`: the beginning of the answer, already shown to the consumer; the model is to go on from its end.
     """
@@ -104,6 +106,7 @@ class Request(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, 
     settings: Settings = Settings()
     stream: bool = False
     extra: Mapping[str, Any] = {}
+    extra_origin: str | None = None
     headers: Mapping[str, str] = {}
     timeouts: Timeouts | None = None
     prefix: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import instructor
 import openai
@@ -157,6 +158,26 @@ async def test_usage_of_a_stream_comes_when_it_is_asked_for():
         usage = [chunk.usage async for chunk in chunks if chunk.usage]
     assert len(usage) == 1
     assert usage[0].completion_tokens == -(-len(ANSWER) // 4)
+
+
+async def test_usage_is_booked_though_the_sdk_did_not_ask_for_it():
+    async with over(CALM) as (client, _):
+        chunks = [chunk async for chunk in await sdk(client).chat.completions.create(**said(PROMPT), stream=True)]
+    assert all(chunk.usage is None for chunk in chunks)
+    assert client.totals.total.output_tokens == -(-len(ANSWER) // 4)
+
+
+@pytest.mark.parametrize(("wire", "kept"), [("openai_chat", True), ("anthropic", False), ("gemini", False)])
+async def test_what_only_openai_understands_goes_to_its_wire_only(wire, kept):
+    async with over(CALM, wire=wire) as (client, simulator):
+        for stream in (False, True):
+            asked = said(PROMPT) | {"service_tier": "flex", "logit_bias": {"7": 1}, "stream": stream}
+            done = await sdk(client).chat.completions.create(**asked)
+            if stream:
+                assert [chunk async for chunk in done]
+    whole, streamed = (json.loads(request.body) for request in simulator.requests)
+    assert [name in body for body in (whole, streamed) for name in ("service_tier", "logit_bias")] == [kept] * 4
+    assert streamed.get("stream_options") == ({"include_usage": True} if kept else None)
 
 
 async def test_tool_calls_structured_output_and_the_sdks_own_stream_work():

@@ -12,6 +12,7 @@ from holdfast.errors import ModelError, ModelNotFoundError, error_from_info
 from holdfast.events import Event, Finish
 from holdfast.providers.catalog import CodecName, make_service
 from holdfast.providers.codec import Headers, HTTPReply, ServedRequest, Service, StreamWriter
+from holdfast.request import Request
 from holdfast.response import Response
 from holdfast.runtime.client import Client
 from holdfast.runtime.stream import Stream
@@ -21,6 +22,9 @@ Route: TypeAlias = Client | Callable[[str], Client]
 
 # The SDKs retry what they take for temporary. A client's call has ended for good, and both obey this header.
 _FINAL = {"x-should-retry": "false"}
+
+# These say how the reply is to be written. Of the models usage is always asked, so that it can be booked.
+_OF_THE_REPLY = ("stream_options",)
 
 
 class Served(Struct, frozen=True):
@@ -54,9 +58,10 @@ class InProcess:
         try:
             served = service.read(path, headers, body)
             client = self._chosen(served.model)
-            if not served.request.stream:
-                return _whole(service, await client.create(served.request), served)
-            return await _streamed(service, client.stream(served.request), served)
+            asked = _asked(service, served.request)
+            if not asked.stream:
+                return _whole(service, await client.create(asked), served)
+            return await _streamed(service, client.stream(asked), served)
         except ModelError as error:
             return _refused(service, error)
 
@@ -67,6 +72,12 @@ class InProcess:
             return self._route(model)
         except LookupError as error:  # a route is often a dict's __getitem__
             raise ModelNotFoundError(f"No client answers for the model {model!r}.", model=model, status=404) from error
+
+
+def _asked(service: Service, request: Request) -> Request:
+    """The request as the client is asked: what it says beyond our words is for models of the same wire."""
+    extra = {name: value for name, value in request.extra.items() if name not in _OF_THE_REPLY}
+    return request.replace(extra=extra, extra_origin=service.name)
 
 
 def _refused(service: Service, error: ModelError) -> Served:
