@@ -435,6 +435,12 @@ class TestContract:
         assert words(chunks) == "The kelp "
         assert notes(chunks)["truncated"] is True
 
+    async def test_a_mistake_in_a_listener_ends_no_call(self):
+        ours = voice(ScriptedModel(ServerError("down"), "Here."))
+        for event in ("error", "holdfast"):
+            ours.on(event, lambda one: one + 1)
+        assert words(await answer(ours)) == "Here."
+
     async def test_messages_of_a_context_are_asked_in_order(self):
         model = ScriptedModel("Fine.")
         await answer(voice(model), context("one", "two"))

@@ -7,9 +7,10 @@ reported as recoverable, and does not count against the session; the one that en
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from livekit.agents import APIConnectOptions, llm, utils
 
@@ -27,6 +28,8 @@ from holdfast.response import Response
 
 if TYPE_CHECKING:
     from holdfast.adapters.livekit.llm import HoldfastLLM
+
+_LOG: Final = logging.getLogger("holdfast")
 
 
 class HoldfastStream(llm.LLMStream):
@@ -106,7 +109,7 @@ class HoldfastStream(llm.LLMStream):
         )
         return with_arguments(request, self._arguments)
 
-    def _send(self, chunks: Any) -> None:
+    def _send(self, chunks: Iterable[llm.ChatChunk]) -> None:
         for chunk in chunks:
             self._event_ch.send_nowait(chunk)
 
@@ -144,8 +147,7 @@ class HoldfastStream(llm.LLMStream):
         if not self._is_nested:
             api_error = to_api_error(error)
             label = self._llm.label
-            event = llm.LLMError(timestamp=time.time(), label=label, error=api_error, recoverable=True)
-            self._llm.emit("error", event)
+            self._tell("error", llm.LLMError(timestamp=time.time(), label=label, error=api_error, recoverable=True))
 
     def _report(self, finish: Finish | None, error: ModelError | None, *, cancelled: bool) -> None:
         if self._is_nested:
@@ -153,7 +155,13 @@ class HoldfastStream(llm.LLMStream):
         attempts = finish.attempts if finish is not None else [failure.record for failure in self._failures]
         broken = self._speech.broken or (error is not None and self._speech.begun)
         report = report_of(attempts, finish, error, truncated=broken, cancelled=cancelled)
-        self._owner.emit("holdfast", report)
+        self._tell("holdfast", report)
+
+    def _tell(self, event: Literal["error", "holdfast"], payload: object) -> None:
+        try:
+            self._owner.emit(event, payload)
+        except TypeError:  # the only error of a listener that LiveKit lets through
+            _LOG.exception("A listener of %r failed.", event)
 
     def _emit_error(self, api_error: Exception, recoverable: bool) -> None:
         if not self._is_nested:
