@@ -41,8 +41,9 @@ from holdfast.adapters.autogen.filtered import FILTERED, WITHHELD
 from holdfast.errors import ContentFilterError, RateLimitError, StreamInterruptedError
 from holdfast.messages import Thinking, ToolCall
 from holdfast.providers.catalog import CodecName
-from holdfast.simulator import SimulatedModel, expected_answer
+from holdfast.simulator import Rule, SimulatedModel, When, expected_answer
 from holdfast.simulator.answers import Manner
+from holdfast.simulator.reading import fault_named
 
 CUT = StreamInterruptedError("cut")
 
@@ -246,6 +247,16 @@ async def test_a_tool_loop_with_thinking_works_over_every_wire(over_http, wire, 
     assert any(isinstance(message, ThoughtEvent) for message in result.messages)
     assert (await bot.run(task="Thank you.")).messages[-1].content == expected_answer("Thank you.")
     assert [request.fault for request in running.requests] == [None, None, None]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_call_that_was_cut_in_the_middle_is_asked_for_again(over_http, stream):
+    cut = Rule(fault_named("tool_arguments_cut"), When(attempts=1))
+    client, running = await over_http("openai_chat", rules=(cut,))
+    bot = agent(client, tools=[weather], model_client_stream=stream)
+    result = await bot.run(task="Please call weather for me.")
+    assert result.messages[-1].content.startswith("Sun in ")
+    assert [request.fault for request in running.requests] == ["tool_arguments_cut", None]
 
 
 async def test_signed_thinking_goes_back_with_the_results_of_its_calls(over_http):

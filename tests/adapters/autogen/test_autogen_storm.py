@@ -15,6 +15,7 @@ from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.conditions import MaxMessageTermination
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent
 from autogen_agentchat.teams import RoundRobinGroupChat
+from pydantic import BaseModel
 
 from holdfast import DEFAULT_POLICIES, ContentFilterError, Endpoint, Timeouts, fallback
 from holdfast.adapters.autogen import (
@@ -93,6 +94,30 @@ async def test_what_a_filter_refuses_is_said_to_be_refused(kind, stream):
         outcomes = await outcomes_of(client, kind, stream)
     assert outcomes["right"] + outcomes["refused"] == len(PROMPTS), outcomes
     assert outcomes["refused"] > 0
+
+
+class Forecast(BaseModel):
+    city: str
+    degrees: int
+
+
+def weather(city: str) -> str:
+    """The weather."""
+    return f"Sun in {city}."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_tools_and_structured_answers_survive_the_storm(stream):
+    async def asked(client, number):
+        tools = AssistantAgent("tools", client, tools=[weather], reflect_on_tool_use=True, model_client_stream=stream)
+        spoken = (await tools.run(task=f"Please call weather for me, number {number}.")).messages[-1].content
+        shaped = AssistantAgent("shaped", client, output_content_type=Forecast, model_client_stream=stream)
+        forecast = (await shaped.run(task=f"How is the weather at place {number}?")).messages[-1].content
+        return spoken.startswith("[") and spoken.endswith("]") and isinstance(forecast, Forecast)
+
+    async with in_the_storm(ELSEWHERE) as client, asyncio.timeout(60):
+        right = await asyncio.gather(*(asked(client, number) for number in range(30)))
+    assert all(right)
 
 
 async def test_a_team_survives_the_storm():

@@ -7,11 +7,13 @@ import pytest
 pytest.importorskip("autogen_core")
 
 from autogen_core.models import CreateResult
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from autogen_asking import HELLO, follows_the_contract, said, streamed
-from holdfast import Endpoint, Timeouts
+from holdfast import Endpoint, ModelError, Timeouts
 from holdfast.adapters.autogen import HoldfastChatCompletionClient, TruncatedCreateResult
-from holdfast.errors import ContentFilterError, ServerError, StreamInterruptedError
+from holdfast.errors import ContentFilterError, RateLimitError, ServerError, StreamInterruptedError
 from holdfast.events import Finish, ResponseStart, UsageUpdate
 from holdfast.messages import Text, Thinking, ToolCall
 from holdfast.simulator import Rule, SimulatedModel, When, expected_answer
@@ -127,6 +129,43 @@ async def test_a_stream_that_is_left_lets_go_of_its_model(scripted):
     assert await anext(stream) == "One"
     await stream.aclose()
     assert client.model.active == 0
+
+
+def answers():
+    """Scripts of one call: answers that break somewhere, and a whole one at the end."""
+    words = st.lists(st.sampled_from(["a ", "b ", "c. ", "", "the kelp "]), max_size=4)
+    thinking = st.lists(st.builds(Thinking, st.sampled_from(["hm ", "so "])), max_size=2)
+    faults = st.sampled_from(
+        [CUT, ServerError("down"), RateLimitError("slow"), ContentFilterError("no"), Finish("error")]
+    )
+    broken = st.builds(lambda thought, said, fault: [*thought, *said, fault], thinking, words, faults)
+    return st.lists(broken, max_size=4)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(broken=answers(), on_break=st.sampled_from(["raise", "restart", "resume", "hold", "truncate"]))
+async def test_the_words_that_count_are_the_answer_however_often_it_breaks(scripted, broken, on_break):
+    client = scripted(*broken, *["Whole."] * 6, on_break=on_break)
+    items, error = await streamed(client)
+    if error is not None:
+        assert isinstance(error, ModelError)
+        assert not any(type(item) is not TruncatedCreateResult and not isinstance(item, str) for item in items)
+        return
+    assert follows_the_contract(items)
+    marks = [index for index, item in enumerate(items[:-1]) if isinstance(item, TruncatedCreateResult)]
+    valid = items[marks[-1] + 1 :] if marks else items
+    assert sum(isinstance(item, CreateResult) for item in valid) == 1
+    if items[-1].finish_reason == "content_filter":
+        assert valid == items[-1:]  # nothing of a refused answer counts
+    else:
+        assert "".join(valid[:-1]) == items[-1].content
+    assert client.model.active == 0
+
+
+async def test_a_truncated_call_says_so(scripted):
+    result = await scripted(["Hel", CUT], on_break="truncate").create(HELLO)
+    assert isinstance(result, TruncatedCreateResult)
+    assert (result.content, result.error["kind"]) == ("Hel", "stream_interrupted")
 
 
 @pytest.mark.parametrize("after", [0, 1, 7])
