@@ -14,7 +14,7 @@ pytest.importorskip("autogen_agentchat")
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.conditions import MaxMessageTermination
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent
-from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_agentchat.teams import RoundRobinGroupChat, SelectorGroupChat
 from pydantic import BaseModel
 
 from holdfast import DEFAULT_POLICIES, ContentFilterError, Endpoint, Timeouts, fallback
@@ -135,3 +135,19 @@ async def test_a_team_survives_the_storm():
     outcomes = Counter(chain.from_iterable(rounds))
     assert outcomes["wrong"] == 0
     assert outcomes["right"] >= 0.95 * 60, outcomes
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_team_whose_speakers_are_selected_survives_the_storm(stream):
+    async def team(client, prompt):
+        agents = [AssistantAgent(name, model_client=client) for name in ("kelp", "ferry", "pilot")]
+        chat = SelectorGroupChat(
+            agents, client, termination_condition=MaxMessageTermination(2), model_client_streaming=stream
+        )
+        (task, spoken) = (await chat.run(task=prompt)).messages
+        return outcome(task.content, spoken.content)
+
+    async with in_the_storm(ELSEWHERE) as client, asyncio.timeout(60):
+        outcomes = Counter(await asyncio.gather(*(team(client, prompt) for prompt in PROMPTS[:30])))
+    assert outcomes["wrong"] == 0
+    assert outcomes["right"] >= 0.95 * 30, outcomes
