@@ -109,3 +109,37 @@ def test_interrupted_it_ends_at_once_and_without_a_traceback(spawned):
     out, told = process.communicate(timeout=10)
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in told
+
+
+CONFIG = """
+models = ["sim/down", "mine/calm"]
+[endpoints.mine]
+base_url = "{url}"
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--stream",)])
+def test_a_configuration_says_whom_to_ask(holdfast, simulated, tmp_path, options):
+    config = tmp_path / "holdfast.toml"
+    config.write_text(CONFIG.format(url=simulated(BREAKS).base_url()))
+    done = holdfast("ask", PROMPT, "--config", config, *options)
+    assert (done.exit_code, done.stdout) == (0, ANSWER + "\n")
+    assert "mine/calm" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("modles = []", (), "modles: no such key"),
+        ("models = []", ("--model", "sim/calm"), "leave out --model"),
+        ("models = []", ("--deadline", "3"), "leave out --deadline"),
+        ("models = []", (), "at least one model"),
+        (None, (), "cannot be read"),
+    ],
+)
+def test_a_configuration_that_is_wrong_or_contradicted_is_told(holdfast, tmp_path, text, options, said):
+    config = tmp_path / "holdfast.toml"
+    if text is not None:
+        config.write_text(text)
+    done = holdfast("ask", PROMPT, "--config", config, *options)
+    assert (done.exit_code, said in done.stderr) == (2, True)

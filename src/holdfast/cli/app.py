@@ -11,7 +11,7 @@ import typer
 
 from holdfast.cli.asking import ask_model
 from holdfast.cli.batch import Batch, run_batch
-from holdfast.cli.chain import Chain, build
+from holdfast.cli.chain import Chain, build, configured
 from holdfast.cli.console import complain
 from holdfast.cli.explaining import explain_input
 from holdfast.cli.serving import serve_scenario
@@ -40,15 +40,23 @@ BaseUrl = Annotated[
 KeyEnv = Annotated[
     str, typer.Option("--api-key-env", help="The variable that holds the key for --base-url.", metavar="NAME")
 ]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file that describes models, policies and bounds, all of them.")
+]
 Deadline = Annotated[float, typer.Option(help="Seconds that one call may take, with all its attempts.", min=0.001)]
 FirstEvent = Annotated[
     float | None, typer.Option(help="Seconds until something must have come, for one attempt.", min=0.001)
 ]
 Idle = Annotated[float, typer.Option(help="Seconds that a stream may pause.", min=0.001)]
 
+_CONFIGURED = (
+    "model", "fallback", "fallback_filtered", "base_url", "api_key_env", "deadline", "first_event", "idle", "on_break",
+)  # fmt: skip
+
 
 @app.command()
 def ask(
+    context: typer.Context,
     prompt: Annotated[str, typer.Argument(help="What to ask; [b]-[/] reads it from standard input.")],
     model: Models = "sim/calm",
     fallback: Fallbacks = None,
@@ -59,6 +67,7 @@ def ask(
     ] = "restart",
     system: Annotated[str | None, typer.Option(help="Instructions for the model.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.", min=1)] = None,
+    config: Config = None,
     base_url: BaseUrl = None,
     api_key_env: KeyEnv = "HOLDFAST_API_KEY",
     deadline: Deadline = 600.0,
@@ -76,13 +85,17 @@ def ask(
     chain = Chain(model, tuple(fallback or ()), base_url, api_key_env, Timeouts(first_event=first_event, idle=idle))
     text = sys.stdin.read() if prompt == "-" else prompt
     with complain():
-        client = build(chain, deadline=deadline, on_break=_mode(on_break))
+        if config is None:
+            client = build(chain, deadline=deadline, on_break=_mode(on_break))
+        else:
+            client = configured(_alone(context, config))
         code = asyncio.run(ask_model(client, text, system=system, max_tokens=max_tokens, stream=stream, as_json=json))
     raise typer.Exit(code)
 
 
 @app.command()
 def run(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="IN.jsonl", help="The requests, one JSON object a line.")],
     target: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="Where the responses go, one a line.")],
     model: Models = "sim/calm",
@@ -100,6 +113,7 @@ def run(
         float, typer.Option(help="Seconds that a failing model rests at first; 0: it is asked every time.", min=0)
     ] = 5.0,
     max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.", min=1)] = None,
+    config: Config = None,
     base_url: BaseUrl = None,
     api_key_env: KeyEnv = "HOLDFAST_API_KEY",
     deadline: Deadline = 600.0,
@@ -121,7 +135,10 @@ def run(
         source, target, concurrency=concurrency, fresh=fresh, retry_failed=retry_failed, max_tokens=max_tokens
     )
     with complain():
-        client = build(chain, deadline=deadline, on_break="hold", rest=rest, filtered=fallback_filtered)
+        if config is None:
+            client = build(chain, deadline=deadline, on_break="hold", rest=rest, filtered=fallback_filtered)
+        else:
+            client = configured(_alone(context, config), rest=rest, on_break="hold")
         code = asyncio.run(run_batch(client, batch))
     raise typer.Exit(code)
 
@@ -169,6 +186,14 @@ def simulate(
     """
     with complain():
         asyncio.run(serve_scenario(scenario, port=port, seconds=seconds))
+
+
+def _alone(context: typer.Context, config: Path) -> Path:
+    """The configuration; raises when the command line says something that only the configuration may say."""
+    stated = [name for name in _CONFIGURED if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    if stated:
+        raise typer.BadParameter(f"with it, leave out --{stated[0].replace('_', '-')}", param_hint="--config")
+    return config
 
 
 def _mode(text: str) -> OnBreak:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -36,8 +38,7 @@ def build(
     `rest`: seconds that a failing model rests at first; 0: it is asked every time. `filtered`: whether the fallbacks
     get to see what another provider has refused.
     """
-    # The commands tell of every failure themselves; the library's log would say it twice.
-    logging.getLogger("holdfast").addHandler(logging.NullHandler())
+    _log_nothing()
     return Client(
         _primary(chain),
         *chain.fallbacks,
@@ -45,8 +46,23 @@ def build(
         deadline=deadline,
         on_break=on_break,
         policies=(*DEFAULT_POLICIES, fallback(on=(ContentFilterError,))) if filtered else DEFAULT_POLICIES,
-        health=None if rest is None else Health(rest=rest, longest=60 * rest),
+        health=_health(rest),
     )
+
+
+def configured(path: Path, *, rest: float | None = None, **options: Any) -> Client:
+    """The client that a configuration describes, with these arguments over it; raises as `build` does."""
+    _log_nothing()
+    return Client.from_config(path, health=_health(rest), **options)
+
+
+def _health(rest: float | None) -> Health | None:
+    return None if rest is None else Health(rest=rest, longest=60 * rest)
+
+
+def _log_nothing() -> None:
+    # The commands tell of every failure themselves; the library's log would say it twice.
+    logging.getLogger("holdfast").addHandler(logging.NullHandler())
 
 
 def _primary(chain: Chain) -> str | Model:
