@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+
 import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput, Tool
@@ -14,7 +16,7 @@ from pydantic_ai.messages import (
     ThinkingPart,
     ToolCallPart,
 )
-from pydantic_ai.models import Model, ModelRequestParameters, override_allow_model_requests
+from pydantic_ai.models import CompletedStreamedResponse, Model, ModelRequestParameters, override_allow_model_requests
 from pydantic_ai.models.function import DeltaThinkingPart, DeltaToolCall, FunctionModel
 from pydantic_ai.models.test import TestModel as Double
 from pydantic_ai.settings import ModelSettings
@@ -175,7 +177,50 @@ async def test_everything_that_an_answer_holds_is_kept():
     assert response.parts[1:] == (Opaque("pydantic_ai", item), Text("Hello"))
     assert (response.usage.input_tokens, response.usage.reasoning_tokens) == (5, 1)
     assert (response.model, response.id, response.raw_finish_reason) == ("m-2025", "id-1", "done")
-    assert response.extra == {"extra": 1}
+    assert response.extra == {"extra": 1, "pydantic_ai": answer}
+
+
+async def test_an_agent_gets_the_answer_as_its_model_gave_it():
+    part = TextPart("Hello", id="t1", provider_name="openai", provider_details={"phase": "final"})
+    usage = RequestUsage(input_tokens=5, details={"images": 2})
+    inner = Recorder(ModelResponse([part], usage=usage, metadata={"mine": 1}, provider_details={"a": object()}))
+    response = (await Agent(HoldfastModel(client_of(inner))).run("Hi")).response
+    assert (response.parts, response.usage.details) == ([part], {"images": 2})
+    assert response.metadata == {"mine": 1, "holdfast": {"attempts": 1}}
+
+
+class Streaming(Recorder):
+    """A model that streams a finished answer."""
+
+    @asynccontextmanager
+    async def request_stream(self, messages, model_settings, model_request_parameters, run_context=None):
+        self.asked.append((messages, model_settings, model_request_parameters))
+        answer = self.answers.pop(0)
+        yield CompletedStreamedResponse(answer, model_request_parameters=model_request_parameters, replay_events=True)
+
+
+async def test_a_streamed_answer_keeps_what_its_model_noted_on_the_parts():
+    thought = ThinkingPart("hm", signature="s", provider_name="openai", provider_details={"raw_content": ["hm"]})
+    call = ToolCallPart("dip", "{}", "c1", provider_details={"note": 1})
+    inner = Streaming(ModelResponse([thought, call]), ModelResponse([TextPart("Done")]))
+    async with Agent(HoldfastModel(client_of(inner)), tools=[dip]).run_stream("Hi") as run:
+        assert await run.get_output() == "Done"
+    assert inner.asked[1][0][1].parts == [thought, call]
+
+
+async def test_a_suspended_answer_is_gone_on_with_by_the_agent():
+    first = ModelResponse([TextPart("Half, ")], state="suspended", provider_name="openai", provider_response_id="r1")
+    inner = Recorder(first, "and whole.")
+    result = await Agent(HoldfastModel(client_of(inner))).run("Hi")
+    assert result.output.endswith("and whole.")
+    assert inner.asked[1][0][-1].state == "suspended"
+
+
+async def test_a_single_inner_model_keeps_its_profile_and_its_native_tools():
+    double = Double()
+    assert HoldfastModel(client_of(double)).profile == double.profile
+    mixed = HoldfastModel(Client(PydanticModel(double), ScriptedModel("x", name="openai/gpt-5")))
+    assert mixed.profile["supported_native_tools"] == frozenset()
 
 
 def flow(*pieces):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from msgspec.structs import replace
 from pydantic_ai import exceptions as theirs
 
 from holdfast.adapters.pydantic_ai.limits import Limits
@@ -134,4 +135,4 @@ def _body(error: ModelError) -> dict[str, Any]:
 
 def _said(error: ContentFilterError) -> str | None:
     partial = error.partial
-    return None if partial is None else partial.to_json().decode()
+    return None if partial is None else replace(partial, extra={}).to_json().decode()

@@ -1,4 +1,4 @@
-"""Pydantic AI's responses and stream events as ours."""
+"""Pydantic AI's responses and stream events as ours. The response itself comes along, for agents, who want it whole."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pydantic_ai.models import Model as PydanticAIModel
 from pydantic_ai.models import StreamedResponse
 from pydantic_ai.usage import RequestUsage
 
-from holdfast.adapters.pydantic_ai.messages import from_history
+from holdfast.adapters.pydantic_ai.messages import OWN, from_history
 from holdfast.errors import StreamInterruptedError
 from holdfast.events import (
     Event,
@@ -131,13 +131,15 @@ class Translation:
         details = dict(response.provider_details or {})
         raw = details.pop("finish_reason", None)
         reason = _FINISH.get(response.finish_reason, "unknown" if raw else "stop")  # a double gives no reason at all
-        if response.tool_calls and reason in ("stop", "unknown"):
+        if response.state == "suspended":
+            reason = "pause"
+        elif response.tool_calls and reason in ("stop", "unknown"):
             reason = "tool_calls"
         return Finish(
             reason,
             raw_finish_reason=None if raw is None else str(raw),
             usage=_usage(response.usage),
-            extra=msgspec.to_builtins(details, enc_hook=str),
+            extra={**msgspec.to_builtins(details, enc_hook=str), OWN: response},
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, ClassVar, Self, cast
@@ -13,6 +13,7 @@ import anyio
 from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import Model as PydanticAIModel
 from pydantic_ai.models import ModelRequestParameters, StreamedResponse, check_allow_model_requests
+from pydantic_ai.native_tools import SUPPORTED_NATIVE_TOOLS, AbstractNativeTool
 from pydantic_ai.profiles import ModelProfile, ModelProfileSpec, merge_profile
 from pydantic_ai.settings import ModelSettings, merge_model_settings
 from pydantic_ai.tools import RunContext
@@ -96,6 +97,11 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         """The Pydantic AI models behind this one."""
         return self._inners
 
+    @classmethod
+    def supported_native_tools(cls) -> frozenset[type[AbstractNativeTool]]:
+        """All of them: which the chain takes is in its profile, none where a member is no Pydantic AI model."""
+        return SUPPORTED_NATIVE_TOOLS
+
     async def request(
         self,
         messages: list[ModelMessage],
@@ -157,6 +163,17 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         """How many tokens the primary would read; counted here, nothing is sent."""
         request, _ = self._request(messages, model_settings, model_request_parameters, None, sends=False)
         return RequestUsage(input_tokens=self.client.count_tokens(request))
+
+    def continuation_delay(self, response: ModelResponse) -> float | None:
+        """Seconds until a suspended answer of an inner model is asked for again."""
+        delays = (inner.continuation_delay(response) for inner in self._inners)
+        return next((delay for delay in delays if delay is not None), None)
+
+    async def cancel_suspended_response(self, response: ModelResponse) -> None:
+        """Have the inner models cancel what goes on at their providers; each knows its own."""
+        for inner in self._inners:
+            with suppress(Exception):
+                await inner.cancel_suspended_response(response)
 
     async def __aenter__(self) -> Self:
         async with self._entering:

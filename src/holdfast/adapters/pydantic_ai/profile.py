@@ -1,6 +1,7 @@
 """What a chain of models can do, as a Pydantic AI profile: what its weakest member can.
 
-Structured output is there on every wire, by schema, by tool or by instruction: that is the codecs' work.
+A single model of Pydantic AI's own keeps its profile whole. Structured output is there on every wire, by schema, by
+tool or by instruction: that is the codecs' work.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _FLAGS: Final = (
     "supports_audio_file_input",
     "supports_video_input",
 )
+_NATIVE: Final = "supported_native_tools"
 
 
 class Abilities(Struct, frozen=True):
@@ -79,7 +81,11 @@ def abilities_of(client: Client) -> Abilities:
 
 
 def _weaker(one: ModelProfile, other: ModelProfile) -> ModelProfile:
-    both: dict[str, Any] = {name: bool(one.get(name) and other.get(name)) for name in _FLAGS}
+    """What both say; of what each can do, what both can."""
+    here, there = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
+    both = {name: value for name, value in here.items() if name in there and there[name] == value}
+    both |= {name: bool(here.get(name) and there.get(name)) for name in _FLAGS}
+    both[_NATIVE] = here[_NATIVE] & there[_NATIVE]
     return cast("ModelProfile", both)
 
 
@@ -99,17 +105,17 @@ def _abilities(leaf: Model) -> Abilities:
 
 def _of_inner(inner: PydanticAIModel[Any]) -> Abilities:
     try:
-        known: Mapping[str, Any] = inner.profile
+        known: dict[str, Any] = {_NATIVE: frozenset(), **inner.profile}
     except NotImplementedError:  # a router has none of its own
-        known = {}
-    flags = {name: bool(known.get(name, name.endswith(("_tools", "_input")))) for name in _FLAGS}
-    return Abilities(cast("ModelProfile", flags), flags["supports_json_object_output"])
+        known = {_NATIVE: frozenset(), "supports_tools": True}
+    return Abilities(cast("ModelProfile", known), bool(known.get("supports_json_object_output")))
 
 
 def _of_wire(wire: CodecName | str, dialect: Dialect, name: str) -> Abilities:
     chat = wire == "openai_chat"
     family = _FAMILIES[wire](name.rpartition("/")[2]) or {}
     flags = {
+        _NATIVE: frozenset[Any](),
         "supports_tools": True,
         "supports_json_schema_output": True,
         "supports_json_object_output": True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -53,6 +54,13 @@ _COUNTS: Final[Mapping[str, str]] = {
 
 def to_response(response: Response, *, model: str, began: datetime) -> ModelResponse:
     """The response as an agent takes it; `model` is our name of the chain, `began` when the call did."""
+    original = original_of(response)
+    if original is not None:
+        return replace(
+            original,
+            metadata={**(original.metadata or {}), **metadata_of(response)},
+            failed_attempts=[*attempts_of(response.attempts, began), *(original.failed_attempts or ())] or None,
+        )
     provider, name = split(model)
     return ModelResponse(
         parts=[part for ours in response.parts if (part := part_of(ours, response.provider)) is not None],
@@ -66,6 +74,12 @@ def to_response(response: Response, *, model: str, began: datetime) -> ModelResp
         metadata=metadata_of(response),
         failed_attempts=attempts_of(response.attempts, began) or None,
     )
+
+
+def original_of(response: Response) -> ModelResponse | None:
+    """The answer of a Pydantic AI model as it gave it; nothing of it is lost then."""
+    original = response.extra.get(OWN)
+    return original if isinstance(original, ModelResponse) and not response.truncated else None
 
 
 def part_of(part: AssistantPart, provider: str | None) -> ModelResponsePart | None:
@@ -159,7 +173,7 @@ def finish_reason_of(response: Response) -> FinishReason | None:
 
 def details_of(response: Response) -> dict[str, Any] | None:
     """What the provider said besides, in its own form."""
-    details: dict[str, Any] = dict(response.extra)
+    details: dict[str, Any] = {name: value for name, value in response.extra.items() if name != OWN}
     if response.raw_finish_reason is not None:
         details["finish_reason"] = response.raw_finish_reason
     if response.request_id is not None:
@@ -232,9 +246,8 @@ def filtered(error: ModelError, *, model: str, began: datetime) -> ModelResponse
     """A refused answer as an agent expects it: empty, with the reason and what the filter said."""
     partial = error.partial or Response()
     attempts = attempts_before(error, began)
-    response = to_response(
-        msgspec.structs.replace(partial, parts=(), finish_reason="content_filter"), model=model, began=began
-    )
+    emptied = msgspec.structs.replace(partial, parts=(), finish_reason="content_filter", extra={})
+    response = to_response(emptied, model=model, began=began)
     response.provider_details = {"finish_reason": "content_filter", **filter_details(error)}
     response.failed_attempts = attempts[:-1] or None  # the last of them is this answer
     response.metadata = {NOTES: {"attempts": max(1, len(attempts))}}

@@ -7,12 +7,12 @@ are hidden from the response: history, output, validation and tools see the winn
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from pydantic_ai.messages import ModelResponse, ModelResponseStreamEvent
+from pydantic_ai.messages import ModelResponse, ModelResponsePart, ModelResponseStreamEvent
 from pydantic_ai.models import ModelRequestParameters, StreamedResponse
 from pydantic_ai.usage import RequestUsage
 
@@ -27,6 +27,7 @@ from holdfast.adapters.pydantic_ai.responses import (
     finish_reason_of,
     metadata_of,
     nothing_usable,
+    original_of,
     part_of,
     text_notes,
     usage_of,
@@ -69,6 +70,7 @@ class HoldfastStream(StreamedResponse):
     _start: ResponseStart = field(default_factory=ResponseStart, init=False)
     _era: int = field(default=0, init=False)
     _void: int = field(default=0, init=False)
+    _original: Sequence[ModelResponsePart] | None = field(default=None, init=False)
     _signatures: dict[int, str] = field(default_factory=dict, init=False)
     _reader: asyncio.Task[Any] | None = field(default=None, init=False)
     _closed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -161,6 +163,19 @@ class HoldfastStream(StreamedResponse):
         self.provider_details = details_of(response)
         self.metadata = metadata_of(response)
         self.failed_attempts = attempts_of(response.attempts, self.began) or None
+        original = original_of(response)
+        if original is not None:
+            self._take(original)
+
+    def _take(self, original: ModelResponse) -> None:
+        """Take over what a Pydantic AI model said of its answer; its parts too, unless they are the end of one only."""
+        self._usage = original.usage
+        self.finish_reason = original.finish_reason
+        self.provider_details = original.provider_details
+        self.provider_response_id = original.provider_response_id
+        self.state = original.state
+        if _said(original.parts) == _said(self._parts_manager.get_parts()[self._void :]):
+            self._original = original.parts
 
     def _fail(self, error: ModelError) -> None:
         """Raise their error, or end as their own rules have it; the tokens of all attempts are counted either way."""
@@ -180,6 +195,8 @@ class HoldfastStream(StreamedResponse):
     def get(self) -> ModelResponse:
         """The response so far, without the parts of answers that were begun anew."""
         response = super().get()
+        if self._original is not None:
+            return replace(response, parts=self._original)
         return replace(response, parts=list(response.parts)[self._void :]) if self._void else response
 
     async def close_stream(self) -> None:
@@ -210,3 +227,8 @@ class HoldfastStream(StreamedResponse):
     def timestamp(self) -> datetime:
         """When the request began."""
         return self.began
+
+
+def _said(parts: Sequence[ModelResponsePart]) -> list[tuple[str, Any]]:
+    """What the parts say, whatever is noted on them."""
+    return [(part.part_kind, getattr(part, "content", None) or getattr(part, "tool_call_id", None)) for part in parts]
