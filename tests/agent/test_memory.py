@@ -8,7 +8,7 @@ from holdfast.agent import Agent, Fitted, FunctionTool
 from holdfast.context import Conversation, ResultLimits, Thresholds
 from holdfast.errors import ContextOverflowError, Limit
 from holdfast.events import Restart, TextDelta
-from holdfast.messages import SystemMessage, ToolCall, UserMessage
+from holdfast.messages import Image, SystemMessage, Text, ToolCall, UserMessage
 from holdfast.testing import FakeClock, Pause, ScriptedModel
 from holdfast.usage import Usage
 
@@ -123,12 +123,31 @@ def _finish(tokens):
 
 
 async def test_a_provider_that_keeps_cutting_is_asked_twice_and_its_answer_says_so():
-    answers = iter([500, 4000, 600])
+    answers = iter([500, 12_000, 1100])
     model, cut = agent(lambda _: ["yes", _finish(next(answers))], windows=None)
     await cut.run("word " * 500)
-    result = await cut.run("word " * 12_000)
+    result = await cut.run("word " * 60_000)
     assert len(model.requests) == 3
     assert result.response.context["cut_by_provider"]
+
+
+async def test_a_tokenizer_denser_than_ours_is_no_cut_prompt():
+    answers = iter([500, 4000])
+    model, dense = agent(lambda _: ["yes", _finish(next(answers))], windows=None)
+    await dense.run("word " * 500)
+    result = await dense.run("word " * 8000)
+    assert len(model.requests) == 2
+    assert "cut_by_provider" not in result.response.context
+    assert dense.window == 128_000
+
+
+async def test_a_picture_that_costs_less_than_we_think_is_no_cut_prompt():
+    answers = iter([500, 1100])
+    model, seeing = agent(lambda _: ["yes", _finish(next(answers))], windows=None)
+    await seeing.run("word " * 500)
+    await seeing.run(UserMessage((Text("word " * 50), *[Image(url="https://x/y.png")] * 8)))
+    assert len(model.requests) == 2
+    assert seeing.window == 128_000
 
 
 async def test_a_conversation_that_cannot_fit_is_a_typed_error_before_anything_is_sent():

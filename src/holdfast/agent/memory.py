@@ -17,7 +17,16 @@ from holdfast.context.mend import interrupted
 from holdfast.context.paging import Pages
 from holdfast.context.view import Replacement
 from holdfast.events import AttemptRecord
-from holdfast.messages import AssistantMessage, Message, ToolMessage, UserMessage
+from holdfast.messages import (
+    AssistantMessage,
+    Audio,
+    Document,
+    Image,
+    Message,
+    ToolMessage,
+    ToolResult,
+    UserMessage,
+)
 from holdfast.request import Request
 from holdfast.response import Response
 from holdfast.runtime.compaction import Compacting
@@ -46,6 +55,8 @@ class Memory:
         self.limits = limits
         self.background = background
         self.pages = Pages()
+        self._heard = len(conversation)
+        self._most: dict[str, int] = {}
 
     def fitted(self, template: Request) -> tuple[Request, Mapping[str, Any]]:
         """The request with what is sent now, and the report of what was done for it.
@@ -86,11 +97,28 @@ class Memory:
         if response.cached or _was_changed(attempts):
             self.conversation.windows.observe(self.model, response.usage.input_tokens)
             return True
+        read, since = response.usage.input_tokens, self._heard
+        self._heard = len(self.conversation)
         if self.conversation.observe(template, response.usage, self.model):
+            self._most[self.model] = max(read, self._most.get(self.model, 0))
             return True
-        if response.usage.input_tokens >= _SMALLEST_WINDOW:
-            self.conversation.windows.learn(self.model, response.usage.input_tokens)
+        if read < _SMALLEST_WINDOW or not self._is_left_out(template, read, since):
+            return True
+        self.conversation.windows.learn(self.model, max(read, self._most.get(self.model, 0)))
         return False
+
+    def _is_left_out(self, template: Request, read: int, since: int) -> bool:
+        """Whether a usage that is too small must mean a cut prompt, and not that we count too much.
+
+        No tokenizer packs four of our tokens into one. Pictures and files may well be cheaper than we think.
+        """
+        talk = self.conversation
+        anchor = talk.anchors.get(self.model)
+        if anchor is None or any(map(_has_media, talk.messages[since:])):
+            return False
+        known = anchor.tokens + anchor.reply
+        added = (talk.used(template, self.model) - known) / talk.counter.estimator(self.model).ratio
+        return read - anchor.tokens < added / 4
 
     def _refused(self, template: Request, attempt: AttemptRecord) -> None:
         """A refusal that states no limit proves that the window is smaller than what was sent."""
@@ -129,6 +157,14 @@ class Memory:
     def since(self, index: int) -> tuple[Message, ...]:
         """What was said from `index` on."""
         return self.conversation.messages[index:]
+
+
+def _has_media(message: Message) -> bool:
+    parts: list[Any] = [*message.parts]
+    for part in message.parts:
+        if isinstance(part, ToolResult) and not isinstance(part.content, str):
+            parts.extend(part.content)
+    return any(isinstance(part, Image | Document | Audio) for part in parts)
 
 
 def _was_changed(attempts: tuple[AttemptRecord, ...]) -> bool:
