@@ -126,6 +126,26 @@ class TestWords:
         assert words(await answer(voice(model, on_break="hold"))) == "Right."
 
 
+class TestWholeSentences:
+    async def pieces(self, *models, **options):
+        chunks = await answer(voice(*models, whole_sentences=True, **options))
+        return [chunk.delta.content for chunk in chunks if chunk.delta.content], notes(chunks)
+
+    async def test_an_answer_goes_out_sentence_by_sentence(self):
+        said, _ = await self.pieces(ScriptedModel([*WORDS]))
+        assert said == SENTENCES
+
+    async def test_a_half_sentence_is_dropped_for_what_a_policy_says(self):
+        half = [*WORDS[:7], StreamInterruptedError("cut")]
+        said, end = await self.pieces(ScriptedModel(half), on_llm_error=lambda *_: "Sorry.")
+        assert (said, end["truncated"]) == ([SENTENCES[0], "Sorry. "], True)
+
+    async def test_a_half_sentence_is_finished_by_another_model(self):
+        half = ScriptedModel([*WORDS[:7], StreamInterruptedError("cut")], then="last", name="a")
+        said, end = await self.pieces(half, ScriptedModel([*WORDS], name="b"))
+        assert ("".join(said), end["truncated"]) == (ANSWER, False)
+
+
 class TestToolCalls:
     async def test_a_call_is_sent_whole_and_once(self):
         parts = [ToolCallStart(0, "c1", "f"), ToolCallDelta(0, '{"a"'), ToolCallDelta(0, ": 1}")]

@@ -40,7 +40,7 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
         session = AgentSession(llm=llm, ...)
 
     Emits `"error"` for every failure (recoverable where the turn goes on), `"metrics_collected"` once for a turn, and
-    `"holdfast"` with a `CallReport` for every call. `model` and `provider` name who answered last.
+    `"holdfast"` with a `CallReport` for every call. `model` and `provider` name who answers.
 
     Args:
         *models: a `Client`, which its maker closes; or names and models, for a client of its own.
@@ -55,7 +55,9 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
         hedge_after: ask the next model as well after so many seconds of silence; the first to speak is heard.
         hedge_share: the share of calls (0 to 1) that may be hedged in the long run.
         apology: what is said when no model answered and nothing else was decided. None: the error is raised.
-        closing: the same when an answer broke off for good after its first words.
+        closing: the same when an answer broke off for good after its first words, under `on_break="resume"`.
+        whole_sentences: hand over an answer sentence by sentence, so that one that breaks off is not begun. A voice
+            that reads sentences loses no time by it.
         allow_empty: an answer without a word is a silent turn, and not a failure.
         settings: temperature and the like, for every call.
         clock: where time comes from, for a client of its own.
@@ -78,6 +80,7 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
         hedge_share: float = 0.1,
         apology: str | None = None,
         closing: str | None = None,
+        whole_sentences: bool = False,
         allow_empty: bool = False,
         settings: Settings | None = None,
         clock: Clock | None = None,
@@ -90,6 +93,7 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
             )
         self.on_llm_error = on_llm_error
         self.on_break: OnBreak = on_break
+        self.whole_sentences = whole_sentences
         self.settings = settings or Settings()
         self.filtered: dict[str, None] = {}
         self._deadline = deadline
@@ -104,12 +108,12 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
 
     @property
     def model(self) -> str:
-        """The model that answered last; before that, the primary."""
+        """The model that answers, or answered last; before that, the primary."""
         return self._answers.partition("/")[2] or self._answers
 
     @property
     def provider(self) -> str:
-        """The endpoint that answered last; before that, the primary's."""
+        """The endpoint of that model."""
         return self._answers.partition("/")[0]
 
     def chat(

@@ -1,12 +1,13 @@
 """From the events of one call to LiveKit's chunks. What is handed over is spoken, or run, and cannot be taken back.
 
-- Words go out at once, thinking never.
+- Words go out at once, or in whole sentences; thinking never.
 - Tool calls go out when the answer is over and has been judged, each once: a tool starts as soon as its chunk is sent.
 - Usage goes out once, last: the sum over all attempts of the call.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from holdfast.usage import Usage
 _ENDS: Final = ".!?…:;,)\"'\u201d\u2019"
 _PAUSE: Final = "… "
 """Between words that broke off and what a policy says after them."""
+_SENTENCE_END: Final = re.compile(r"[.!?…。！？][\"'\u201d\u2019)\]]*\s+|\n+")  # noqa: RUF001  # full-width marks are meant
 
 
 class Speech:
@@ -31,11 +33,14 @@ class Speech:
 
     Args:
         chunk_id: the id of all chunks, until the provider names one.
+        whole_sentences: keep an unfinished sentence back until it is finished; if it never is, it was never said.
     """
 
-    def __init__(self, chunk_id: str) -> None:
+    def __init__(self, chunk_id: str, *, whole_sentences: bool = False) -> None:
         self.id = chunk_id
         self.broken = False
+        self._whole_sentences = whole_sentences
+        self._kept = ""
         self._fold = Fold()
         self._last = ""
         self._interjects = False
@@ -46,8 +51,9 @@ class Speech:
         return bool(self._last)
 
     def interject(self) -> None:
-        """The words that come now are a policy's, not the model's."""
+        """The words that come now are a policy's, not the model's; they come after those that were said."""
         self._interjects = True
+        self._kept = ""
         self.broken = self.begun
 
     def feed(self, event: Event) -> Iterator[llm.ChatChunk]:
@@ -55,7 +61,8 @@ class Speech:
         self._fold.add(event)
         match event:
             case TextDelta(text=text) if text:
-                yield self._say(self._joint() + text)
+                self._kept += self._joint() + text
+                yield from self._say(self._sayable())
             case ResponseStart(id=response_id):
                 self.id = response_id or self.id
             case Finish():
@@ -76,14 +83,24 @@ class Speech:
             return ""
         return " " if self._last in _ENDS else _PAUSE
 
-    def _say(self, text: str) -> llm.ChatChunk:
-        self._last = text[-1]
-        return self._chunk(content=text)
+    def _sayable(self) -> int:
+        """How many of the kept characters may go out."""
+        if not self._whole_sentences:
+            return len(self._kept)
+        return max((end.end() for end in _SENTENCE_END.finditer(self._kept)), default=0)
+
+    def _say(self, length: int) -> Iterator[llm.ChatChunk]:
+        text, self._kept = self._kept[:length], self._kept[length:]
+        if text:
+            self._last = text[-1]
+            yield self._chunk(content=text)
 
     def _end(self, finish: Finish) -> Iterator[llm.ChatChunk]:
         response = self._fold.response()
-        if finish.degraded and self.begun and not self._last.isspace():
-            yield self._say(" ")  # a voice waits with a sentence until something follows it
+        if finish.degraded and self._kept + self._last and not (self._kept or self._last)[-1].isspace():
+            self._kept += " "  # a voice waits with a sentence until something follows it
+        if not finish.truncated:
+            yield from self._say(len(self._kept))
         thinking = [to_builtins(part) for part in response.parts if isinstance(part, Thinking) and _is_signed(part)]
         calls = [_call(part) for part in response.tool_calls]
         if calls:

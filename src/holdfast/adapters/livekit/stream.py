@@ -21,7 +21,7 @@ from holdfast.adapters.livekit.report import report_of
 from holdfast.adapters.livekit.speech import Speech
 from holdfast.adapters.livekit.tools import tool_choice_of, tools_of, with_arguments
 from holdfast.errors import ContentFilterError, InvalidResponseError, ModelError
-from holdfast.events import Finish, ResponseStart
+from holdfast.events import Finish
 from holdfast.recovery.attempt import Answer, Attempt, Decision, Failure, History
 from holdfast.request import Request, Settings
 from holdfast.response import Response
@@ -51,13 +51,14 @@ class HoldfastStream(llm.LLMStream):
         self._settings = Settings(parallel_tool_calls=parallel_tool_calls)
         self._tool_choice = tool_choice
         self._arguments = arguments or {}
-        self._speech = Speech(utils.shortuuid("chat_"))
+        self._speech = Speech(utils.shortuuid("chat_"), whole_sentences=owner.whole_sentences)
         self._failures: list[Failure] = []
         self._unhandled: ModelError | None = None
         # What a handler asks for is part of the call that it handles, and is reported there.
         self._is_nested = HANDLING.get()
         handler = None if self._is_nested else owner.on_llm_error
         self._consultation = handler and Consultation(handler, owner, self._items, owner.filtered)
+        owner.answers(owner.client.model.name)
         # The base class may start `_run` inside its constructor: everything above is there before.
         super().__init__(owner, chat_ctx=chat_ctx, tools=tools, conn_options=conn_options)
 
@@ -92,10 +93,10 @@ class HoldfastStream(llm.LLMStream):
         )
         async with stream:
             async for event in stream.events(restarts=False):
-                if isinstance(event, ResponseStart | Finish):
-                    self._note_who_answers(event)
                 self._send(self._speech.feed(event))
-                finish = event if isinstance(event, Finish) else None
+                if isinstance(event, Finish):
+                    finish = event
+                    self._note_end(event)
         return finish
 
     def _request(self) -> Request:
@@ -127,20 +128,16 @@ class HoldfastStream(llm.LLMStream):
                 self._speech.interject()
                 self._emit_handled(failure.error)
             case Attempt():
+                self._owner.answers(decision.model.name)
                 self._emit_handled(failure.error)
             case _:
                 self._unhandled = failure.error
 
-    def _note_who_answers(self, event: ResponseStart | Finish) -> None:
-        match event:
-            case ResponseStart(provider=provider, model=model) if provider and model:
-                self._owner.answers(f"{provider}/{model}")
-            case Finish(degraded=None, attempts=attempts) if attempts:
-                self._owner.answers(attempts[-1].model)
-            case Finish(truncated=True) if self._unhandled is not None:
-                self._emit_handled(self._unhandled)
-            case _:
-                pass
+    def _note_end(self, finish: Finish) -> None:
+        if finish.attempts and finish.degraded is None:
+            self._owner.answers(finish.attempts[-1].model)
+        if finish.truncated and self._unhandled is not None:
+            self._emit_handled(self._unhandled)
 
     def _emit_handled(self, error: ModelError) -> None:
         # Not by `_emit_error`: that one would take the metrics of a turn that goes well in the end.
