@@ -26,6 +26,7 @@ from pydantic import BaseModel
 from autogen_asking import HELLO, said
 from holdfast import Client, Endpoint
 from holdfast.adapters.autogen import HoldfastChatCompletionClient
+from holdfast.adapters.autogen.arguments import PLAIN
 from holdfast.errors import (
     ConfigurationError,
     InvalidRequestError,
@@ -37,6 +38,7 @@ from holdfast.events import Finish, UsageUpdate
 from holdfast.messages import Opaque, Text, Thinking, ToolCall
 from holdfast.request import NamedTool, OutputSchema
 from holdfast.response import Response
+from holdfast.runtime.ask import Ask
 from holdfast.simulator import Rule, SimulatedModel, expected_answer
 from holdfast.simulator.faults import Refuse
 from holdfast.testing import ScriptedModel
@@ -181,6 +183,10 @@ async def test_the_callers_messages_are_not_changed(scripted):
     before = copy.deepcopy(history)
     await scripted("x").create(history)
     assert history == before
+
+
+def test_what_passes_unchanged_is_what_a_holdfast_call_takes():
+    assert Ask.__optional_keys__ >= PLAIN
 
 
 async def test_signed_thinking_comes_back_with_its_calls(scripted):

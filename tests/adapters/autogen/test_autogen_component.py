@@ -16,7 +16,7 @@ from autogen_core import ComponentModel
 from autogen_core.models import ChatCompletionClient, CreateResult, RequestUsage
 
 from autogen_asking import HELLO
-from holdfast import DEFAULT_POLICIES, AuthenticationError, ConfigurationError, ServerError, Timeouts
+from holdfast import DEFAULT_POLICIES, AuthenticationError, Client, ConfigurationError, ServerError, Timeouts, retry
 from holdfast.adapters.autogen import HoldfastChatCompletionClient, ModelConfig
 from holdfast.simulator import Rule, SimulatedModel, When
 from holdfast.simulator.faults import Refuse
@@ -50,7 +50,7 @@ def whole():
         "openai/gpt-5-mini",
         ModelConfig(model="mine/gpt-4o", base_url="http://127.0.0.1:1/v1", codec="openai_chat", api_key_env="MY_KEY"),
         {"model": "other/x", "base_url": "http://127.0.0.1:2/v1", "headers": {"x-team": "blue"}},
-        policies=[passing, *DEFAULT_POLICIES],
+        policies=[passing, retry(4, patience=2.5), *DEFAULT_POLICIES],
         error_callbacks={ServerError: sorry, "teapot": sorry},
         answer_to_filtered="No.",
         on_break="resume",
@@ -80,7 +80,11 @@ def test_everything_survives_json(key):
     options = loaded.holdfast.model.options
     assert (options.on_break, options.deadline, options.max_attempts) == ("resume", math.inf, 4)
     assert options.timeouts == Timeouts(first_event=2.5, total=math.inf)
-    assert loaded.holdfast.model.policies[1:] == (passing, *DEFAULT_POLICIES)
+    assert [getattr(policy, "__name__", None) for policy in loaded.holdfast.model.policies[:2]] == [
+        "handling",
+        "passing",
+    ]
+    assert len(loaded.holdfast.model.policies) == 2 + 1 + len(DEFAULT_POLICIES)
 
 
 def test_the_shortest_configuration_is_enough(key):
@@ -93,9 +97,18 @@ def test_the_shortest_configuration_is_enough(key):
     assert loaded.dump_component() == HoldfastChatCompletionClient("openai/gpt-5-mini").dump_component()
 
 
+async def test_a_client_that_can_be_written_down_is(key):
+    inner = Client("openai/gpt-5-mini", deadline=7, on_break="resume")
+    client = HoldfastChatCompletionClient(inner, names=False, temperature=0.5)
+    loaded = ChatCompletionClient.load_component(json.loads(client.dump_component().model_dump_json()))
+    assert loaded.dump_component() == client.dump_component()
+    assert (loaded.holdfast.model.options.deadline, loaded.holdfast.model.options.on_break) == (7, "resume")
+    await loaded.close()
+
+
 def test_raising_on_filtered_content_is_not_lost(key):
     client = HoldfastChatCompletionClient("openai/gpt-5-mini", answer_to_filtered=False)
-    assert ChatCompletionClient.load_component(client.dump_component())._answer is False
+    assert ChatCompletionClient.load_component(client.dump_component())._setup.answer is False
 
 
 def test_a_missing_key_is_named_on_load(key, monkeypatch):

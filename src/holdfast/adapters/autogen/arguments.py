@@ -10,9 +10,8 @@ from pydantic import BaseModel
 from holdfast.errors import InvalidRequestError
 from holdfast.recovery.screen import HoldBack
 from holdfast.request import NamedTool, OutputSchema, Timeouts
-from holdfast.runtime.ask import Ask
 
-_PLAIN: Final = frozenset(
+PLAIN: Final = frozenset(
     {
         "max_tokens",
         "temperature",
@@ -85,7 +84,7 @@ def arguments_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if name in _BODY:
             body[name] = value
-        elif name in _PLAIN or name in _RENAMED:
+        elif name in PLAIN or name in _RENAMED:
             ask[_RENAMED.get(name, name)] = value
         elif name in _READ:
             ask.update(_READ[name](value))
@@ -131,10 +130,8 @@ _READ: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "stream": _stream,
 }
 
-KNOWN: Final = sorted({*_PLAIN, *_RENAMED, *_BODY, *_IGNORED, *_READ} - {"stream"})
+KNOWN: Final = sorted({*PLAIN, *_RENAMED, *_BODY, *_IGNORED, *_READ} - {"stream"})
 """The names that are understood."""
-
-assert Ask.__optional_keys__ >= _PLAIN  # noqa: S101  # the two vocabularies are kept together
 
 
 def _output(shape: Any) -> Any:

@@ -4,58 +4,45 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-import msgspec
 from autogen_core import CancellationToken, Component
 from autogen_core.models import ChatCompletionClient, CreateResult, LLMMessage, ModelInfo, RequestUsage
 from autogen_core.tools import Tool, ToolSchema
-from msgspec import Struct
 from pydantic import BaseModel
 
-from holdfast.adapters.autogen.arguments import arguments_of, output_of
+from holdfast.adapters.autogen.arguments import arguments_of
+from holdfast.adapters.autogen.asked import Asked, asked_of, check
 from holdfast.adapters.autogen.callbacks import (
     ErrorCallbacks,
     filtered_result,
     read_callbacks,
     result_by,
-    write_callbacks,
 )
 from holdfast.adapters.autogen.cancelling import Cancellation
 from holdfast.adapters.autogen.config import (
-    HandlerConfig,
     HoldfastClientConfig,
-    ModelConfig,
-    model_config,
     read_policies,
-    reference,
     resolve,
-    write_arguments,
-    write_policies,
 )
 from holdfast.adapters.autogen.events import log_call, log_end, log_start
 from holdfast.adapters.autogen.filtered import FILTERED, Refused
 from holdfast.adapters.autogen.info import info_of
-from holdfast.adapters.autogen.messages import Choice, Naming, choice_of, messages_of, tools_of
+from holdfast.adapters.autogen.messages import Choice, Naming, messages_of, tools_of
 from holdfast.adapters.autogen.recall import Recall
 from holdfast.adapters.autogen.results import (
-    callable_answer,
     result_of,
     truncated,
     usage_of,
     wordy,
-    wordy_answer,
 )
+from holdfast.adapters.autogen.setup import Given, Setup
 from holdfast.context import Counter, Windows
-from holdfast.errors import ConfigurationError, ContentFilterError, InvalidRequestError, ModelError
+from holdfast.errors import ContentFilterError, ModelError
 from holdfast.events import Restart, TextDelta
-from holdfast.messages import Image, Message
-from holdfast.model import Model
-from holdfast.recovery.attempt import Decision, Policy, Verdict
+from holdfast.recovery.attempt import Decision, Policy
 from holdfast.recovery.call import Call
-from holdfast.recovery.policies import DEFAULT_POLICIES
 from holdfast.recovery.screen import OnBreak
-from holdfast.recovery.verdict import strict_filter
 from holdfast.request import Request, Timeouts
 from holdfast.response import Response
 from holdfast.runtime.client import Client
@@ -63,24 +50,14 @@ from holdfast.usage import Usage
 
 H = TypeVar("H", bound=Callable[[Call], Decision | Awaitable[Decision]])
 
-_VERDICTS: Final[tuple[Verdict, ...]] = (callable_answer, strict_filter)
-"""AutoGen's agents never look at a finish reason and take any answer for a whole one: a filtered one must not pass."""
-
-
-class _Asked(Struct, frozen=True):
-    """One call, ready to be sent: the messages, and the other arguments of a Holdfast call."""
-
-    messages: tuple[Message, ...]
-    ask: dict[str, Any]
-
 
 class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClientConfig]):
     """A model client for AutoGen whose calls end well: with an answer, a result that you chose, or one typed error.
 
     Args:
         models: the primary, then the fallbacks: names such as `"openai/gpt-5-mini"`, `ModelConfig`s for other
-            endpoints, or models; or one Holdfast `Client`, which brings its own bounds and is yours to close. Models
-            and clients that are objects cannot be dumped.
+            endpoints, or models (which cannot be dumped); or one Holdfast `Client`, which brings its own bounds and is
+            yours to close.
         policies: what happens after a failure; by default `holdfast.DEFAULT_POLICIES`.
         error_callbacks: what becomes of an error that recovery could not mend: by its class, its `code` or its `kind`,
             a sync or async function from the error to a `CreateResult`, or to None to pass on.
@@ -113,7 +90,7 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
 
     def __init__(  # all settings of a client are made here, by keyword
         self,
-        *models: str | ModelConfig | Mapping[str, Any] | Model | Client,
+        *models: Given,
         policies: Sequence[Policy] | None = None,
         error_callbacks: ErrorCallbacks | None = None,
         answer_to_filtered: str | bool = FILTERED,
@@ -128,39 +105,31 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         **create_args: Any,
     ) -> None:
         arguments_of(create_args)
-        self._given = models
-        self._policies = None if policies is None else tuple(policies)
-        self._callbacks = dict(error_callbacks or {})
-        self._answer = answer_to_filtered or False
-        self._bounds: dict[str, Any] = {
-            "on_break": on_break,
-            "deadline": deadline,
-            "max_attempts": max_attempts,
-            "timeouts": timeouts if timeouts is None or isinstance(timeouts, Timeouts) else Timeouts(**timeouts),
-        }
-        self._stated_info = dict(model_info or {})
-        self._windows = Windows(dict(windows or {}))
-        self._stated_windows = dict(windows or {})
-        self._naming = Naming(names=names, prefixes=add_name_prefixes)
-        self._create_args = dict(create_args)
-        self._handlers: list[tuple[tuple[type[ModelError], ...], Any, int]] = []
+        self._setup = Setup(
+            models=models,
+            policies=None if policies is None else tuple(policies),
+            bounds={
+                "on_break": on_break,
+                "deadline": deadline,
+                "max_attempts": max_attempts,
+                "timeouts": timeouts if timeouts is None or isinstance(timeouts, Timeouts) else Timeouts(**timeouts),
+            },
+            callbacks=dict(error_callbacks or {}),
+            answer=answer_to_filtered or False,
+            info=dict(model_info or {}),
+            windows=dict(windows or {}),
+            naming=Naming(names=names, prefixes=add_name_prefixes),
+            arguments=dict(create_args),
+        )
+        self._windows = Windows(self._setup.windows)
+        self._client = self._setup.build(self._windows)
+        self._owned = self._setup.client is None
+        self._info = info_of(self.model_names, self._setup.info)
         self._counter = Counter()
         self._recall = Recall()
-        self._refused = Refused(self._answer)
+        self._refused = Refused(self._setup.answer)
         self._earlier = (Usage(), Usage())
         self._from_cache = Usage()
-        self._client = self._built()
-        self._info = info_of(self.model_names, self._stated_info)
-
-    def _built(self) -> Client:
-        stated = {name: value for name, value in self._bounds.items() if value is not None}
-        if len(self._given) == 1 and isinstance(self._given[0], Client):
-            if stated or self._policies is not None:
-                raise ConfigurationError("A client brings its own bounds and policies: state them there.")
-            return self._given[0]
-        built = [_model(model) for model in self._given]
-        policies = DEFAULT_POLICIES if self._policies is None else self._policies
-        return Client(*built, policies=policies, **{"on_break": "restart", **stated})
 
     @property
     def holdfast(self) -> Client:
@@ -185,7 +154,7 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         """
 
         def register(handler: H) -> H:
-            self._handlers.append((kinds, handler, times))
+            self._setup.handlers.append((kinds, handler, times))
             return self._client.on_error(*kinds, times=times)(handler)
 
         return register
@@ -214,11 +183,11 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
             result = self._result(call, response)
         except ModelError as error:
             rescued = await link.wait(partial(self._rescued, call, error))
-            log_call(call.messages, call.ask["tools"], rescued or error)
+            log_call(call.messages, call.tools, rescued or error)
             if rescued is None:
                 raise
             return rescued
-        log_call(call.messages, call.ask["tools"], result)
+        log_call(call.messages, call.tools, result)
         return result
 
     async def create_stream(
@@ -280,31 +249,14 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         choice: Choice,
         json_output: bool | type[BaseModel] | None,
         extra: Mapping[str, Any],
-    ) -> _Asked:
-        ask = arguments_of({**self._create_args, **extra})
-        ask["output"] = output_of(json_output, ask.get("output"))
-        ask["tools"] = tools_of(tools)
-        ask.setdefault("tool_choice", choice_of(choice))
-        ask["verdicts"] = _VERDICTS if ask["tool_choice"] != "none" else (*_VERDICTS, wordy_answer)
-        asked = self._refused.withheld(messages_of(messages, self._naming, self._recall))
-        self._guard(asked, ask)
-        return _Asked(asked, ask)
+    ) -> Asked:
+        converted = self._refused.withheld(messages_of(messages, self._setup.naming, self._recall))
+        asked = asked_of(converted, tools, choice, json_output, {**self._setup.arguments, **extra})
+        check(asked, self._info)
+        return asked
 
-    def _guard(self, messages: tuple[Message, ...], ask: dict[str, Any]) -> None:
-        """Refuse what the models are said not to be able to do, before anything is sent.
-
-        JSON is not among it: every model can be asked for it in words, and agents ask without looking at the info.
-        """
-        info = self._info
-        for able, wanted, what in (
-            (info["vision"], any(map(_shows, messages)), "see pictures"),
-            (info["function_calling"], ask["tools"], "call tools"),
-        ):
-            if wanted and not able:
-                raise InvalidRequestError(f"By its model_info this client's models cannot {what}.")
-
-    def _result(self, call: _Asked, response: Response) -> CreateResult:
-        result = result_of(wordy(response) if call.ask["tool_choice"] == "none" else response)
+    def _result(self, call: Asked, response: Response) -> CreateResult:
+        result = result_of(wordy(response) if call.is_wordy else response)
         if response.cached:
             self._from_cache += response.usage
         self._recall.keep(response)
@@ -314,18 +266,19 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
             self._refused.refuse(call.messages, error.scope)
         return result
 
-    async def _rescued(self, call: _Asked, error: ModelError) -> CreateResult | None:
+    async def _rescued(self, call: Asked, error: ModelError) -> CreateResult | None:
         """The result that stands for a failed call, if a callback or the answer to filtered content gives one."""
         if isinstance(error, ContentFilterError):
             self._refused.refuse(call.messages, error.scope)
-        result = await result_by(self._callbacks, error)
-        if result is None and isinstance(error, ContentFilterError) and self._answer and call.ask["output"] is None:
-            return filtered_result(error, str(self._answer))
+        result = await result_by(self._setup.callbacks, error)
+        answer = self._setup.answer
+        if result is None and isinstance(error, ContentFilterError) and answer and not call.is_shaped:
+            return filtered_result(error, str(answer))
         return result
 
     async def close(self) -> None:
         """Close all connections. A client that was given is left open."""
-        if self._client not in self._given:
+        if self._owned:
             await self._client.close()
 
     def actual_usage(self) -> RequestUsage:
@@ -347,7 +300,7 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         return min(self._windows.window(name) - self._counter.count(request, name).tokens for name in self.model_names)
 
     def _counted(self, messages: Sequence[LLMMessage], tools: Sequence[Tool | ToolSchema]) -> Request:
-        return Request(messages=messages_of(messages, self._naming, self._recall), tools=tools_of(tools))
+        return Request(messages=messages_of(messages, self._setup.naming, self._recall), tools=tools_of(tools))
 
     @property
     def model_info(self) -> ModelInfo:
@@ -360,51 +313,29 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         return {name: self._info[name] for name in ("vision", "function_calling", "json_output")}
 
     def _to_config(self) -> HoldfastClientConfig:
-        """The configuration. Keys are in it by the names of their variables.
-
-        Raises:
-            ConfigurationError: something was given as an object, or a function has no name to be found by.
-        """
-        objects = [model for model in self._given if not isinstance(model, str | ModelConfig | Mapping)]
-        if objects:
-            raise ConfigurationError(f"{objects[0]!r} was given as an object: name the model, or give a ModelConfig.")
-        timeouts: Timeouts | None = self._bounds["timeouts"]
-        stated = {name: value for name, value in self._bounds.items() if value is not None}
-        handlers = [
-            HandlerConfig(kinds=[reference(kind) for kind in kinds], call=reference(handler), times=times)
-            for kinds, handler, times in self._handlers
-        ]
-        return HoldfastClientConfig(
-            models=[model_config(model) for model in self._given],  # type: ignore[arg-type]  # no objects, as above
-            **{**stated, "timeouts": timeouts and msgspec.to_builtins(timeouts)},
-            policies=None if self._policies is None else write_policies(self._policies),
-            handlers=handlers or None,
-            error_callbacks=write_callbacks(self._callbacks) or None,
-            answer_to_filtered=str(self._answer) if self._answer else False,
-            create_args=write_arguments(self._create_args),
-            model_info=self._stated_info or None,
-            windows=self._stated_windows or None,
-            names=self._naming.names,
-            add_name_prefixes=self._naming.prefixes,
-        )
+        return self._setup.written()
 
     @classmethod
     def _from_config(cls, config: HoldfastClientConfig) -> Self:
+        chain: dict[str, Any] = {}
+        models: Sequence[Given] = config.models
+        if config.client is not None:
+            models = (Client.from_config(config.client),)
+        else:
+            chain = {name: getattr(config, name) for name in ("on_break", "deadline", "max_attempts", "timeouts")}
+            chain["policies"] = None if config.policies is None else read_policies(config.policies)
         client = cls(
-            *config.models,
-            policies=None if config.policies is None else read_policies(config.policies),
+            *models,
+            **chain,
             error_callbacks=read_callbacks(config.error_callbacks or []),
             answer_to_filtered=config.answer_to_filtered,
-            on_break=config.on_break,
-            deadline=config.deadline,
-            max_attempts=config.max_attempts,
-            timeouts=config.timeouts,
             model_info=config.model_info,
             windows=config.windows,
             names=config.names,
             add_name_prefixes=config.add_name_prefixes,
             **config.create_args,
         )
+        client._owned = True
         for handler in config.handlers or ():
             client.on_error(*map(resolve, handler.kinds), times=handler.times)(resolve(handler.call))
         return client
@@ -415,19 +346,9 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         return _restored, (type(self), self._to_config().model_dump(), spent)
 
 
-def _model(given: str | ModelConfig | Mapping[str, Any] | Model | Client) -> Model:
-    if isinstance(given, str | ModelConfig | Mapping):
-        return model_config(given).build()
-    return given.model if isinstance(given, Client) else given
-
-
 def _restored(
     kind: type[HoldfastChatCompletionClient], config: dict[str, Any], spent: tuple[Usage, Usage]
 ) -> HoldfastChatCompletionClient:
     client = kind._from_config(HoldfastClientConfig(**config))  # noqa: SLF001  # its own class
     client._earlier = spent  # noqa: SLF001  # as above
     return client
-
-
-def _shows(message: Message) -> bool:
-    return not isinstance(message.content, str) and any(isinstance(part, Image) for part in message.content)

@@ -16,19 +16,15 @@ from holdfast.errors import ConfigurationError
 from holdfast.model import Model
 from holdfast.providers.catalog import CodecName
 from holdfast.recovery.attempt import Policy
-from holdfast.recovery.policies import DEFAULT_POLICIES
 from holdfast.recovery.screen import OnBreak
 from holdfast.runtime.endpoint import Endpoint, model_by_name
+from holdfast.runtime.policy_config import policies_from_config, policies_to_config
 from holdfast.runtime.secret import Secret
 
 Seconds = Annotated[float, PlainSerializer(lambda value: "inf" if value == math.inf else value)]
 """Seconds; JSON has no word for no limit, so it is written as `"inf"`."""
 
 _SECRET: Final = re.compile(r"authori[sz]ation|api[-_]?key|token|secret|cookie|password", re.IGNORECASE)
-
-_DEFAULTS: Final[dict[str, Policy]] = {
-    getattr(policy, "__qualname__", "").partition(".")[0]: policy for policy in DEFAULT_POLICIES
-}
 
 
 class ModelConfig(BaseModel):
@@ -95,16 +91,20 @@ class HandlerConfig(BaseModel):
 
 
 class HoldfastClientConfig(BaseModel):
-    """All that makes a `HoldfastChatCompletionClient`; its docstring describes each field."""
+    """All that makes a `HoldfastChatCompletionClient`; its docstring describes each field.
+
+    `client` stands in the place of models, policies and bounds: a Holdfast client's own configuration.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    models: list[ModelConfig]
+    models: list[ModelConfig] = Field(default_factory=list)
+    client: dict[str, Any] | None = None
     on_break: OnBreak = "restart"
     deadline: Seconds = 600.0
     max_attempts: int | None = None
     timeouts: dict[str, Seconds] | None = None
-    policies: list[str] | None = None
+    policies: list[str | dict[str, Any]] | None = None
     handlers: list[HandlerConfig] | None = None
     error_callbacks: list[CallbackConfig] | None = None
     answer_to_filtered: str | Literal[False] = FILTERED
@@ -169,15 +169,26 @@ def resolve(name: str) -> Any:
     return found
 
 
-def write_policies(policies: Iterable[Policy]) -> list[str]:
-    """Policies by name; the default ones have short ones, such as `"retry"`."""
-    short = {policy: name for name, policy in _DEFAULTS.items()}
-    return [short.get(policy) or reference(policy) for policy in policies]
+def write_policies(policies: Iterable[Policy]) -> list[Any]:
+    """Policies as a Holdfast configuration has them, or, where they are functions of the user's own, by name."""
+    return [_written(policy) for policy in policies]
 
 
-def read_policies(names: Iterable[str]) -> list[Policy]:
+def _written(policy: Policy) -> Any:
+    try:
+        (written,) = policies_to_config([policy], "policies")
+    except ConfigurationError:
+        return reference(policy)
+    return written
+
+
+def read_policies(written: Iterable[Any]) -> list[Policy]:
     """The policies that `write_policies` wrote."""
-    return [_DEFAULTS.get(name) or resolve(name) for name in names]
+    policies: list[Policy] = []
+    for each in written:
+        named = isinstance(each, str) and ":" in each
+        policies += [resolve(each)] if named else policies_from_config([each], "policies")
+    return policies
 
 
 def write_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
