@@ -9,6 +9,11 @@ import pytest
 pytest.importorskip("livekit.agents")
 
 from livekit.agents import Agent, tts
+from livekit.agents.voice.audio_recognition import (
+    _compute_end_of_turn_metrics,
+    _EndOfTurnInfo,
+    _PreemptiveGenerationInfo,
+)
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
 from holdfast import Client
@@ -131,3 +136,37 @@ async def test_nobody_waits_while_the_agent_only_speculates(call_up):
             await clock.advance(0.2)
             assert silence.over.is_set()
         assert clock.pending == 0
+
+
+async def test_of_speculative_calls_only_the_adopted_one_is_heard_and_none_is_a_failure(call_up):
+    clock = FakeClock()
+    model = ScriptedModel([Pause()], [Pause()], [Pause(3), "It holds the rock."], name="a", clock=clock)
+    ours = HoldfastLLM(Client(model, clock=clock), apology="Sorry.")
+    agent = Receptionist(instructions="Be kind.")
+    agent.clock = clock
+    spoken = Speaker(clock)
+    async with call_up(ours, agent, tts=spoken) as line:
+        line.session.output.audio = Loudspeaker()
+        activity = line.session._activity
+        for heard in ("what", "what is", "what is a holdfast"):
+            activity.on_preemptive_generation(
+                _PreemptiveGenerationInfo(new_transcript=heard, transcript_confidence=1.0, started_speaking_at=None)
+            )
+            await clock.advance(1)
+        # It has been silent for a second, but only now does somebody wait for it.
+        no_times = _compute_end_of_turn_metrics(
+            speech_start_time=None, last_speaking_time=None, last_final_transcript_time=None, now=0.0
+        )
+        activity.on_end_of_turn(
+            _EndOfTurnInfo(
+                skip_reply=False, new_transcript="what is a holdfast", transcript_confidence=1.0, metrics=no_times
+            )
+        )
+        await clock.advance(1)
+        assert spoken.spoken == []
+        await clock.advance(2)
+        assert line.session.current_speech is None
+        assert [text for _, text in spoken.spoken] == ["One moment, I am still with you.", "It holds the rock."]
+        assert [report.cancelled for report in line.reports] == [True, True, False]
+        assert (line.errors, len(line.metrics), model.abandoned) == ([], 1, 2)
+        assert [len(request.messages) for request in model.requests] == [2, 2, 2]

@@ -399,7 +399,7 @@ class TestContract:
             tools=[weather],
             tool_choice={"type": "function", "function": {"name": "weather"}},
             parallel_tool_calls=False,
-            extra_kwargs={"temperature": 0.5, "service_tier": "flex"},
+            extra_kwargs={"temperature": 0.5, "max_completion_tokens": 9, "stop": ["x"], "service_tier": "flex"},
         )
         (request,) = model.requests
         (tool,) = request.tools
@@ -407,6 +407,7 @@ class TestContract:
         assert tool.parameters["properties"]["city"]["type"] == "string"
         assert request.tool_choice == NamedTool("weather")
         assert (request.settings.parallel_tool_calls, request.settings.temperature) == (False, 0.5)
+        assert (request.settings.max_tokens, request.settings.stop) == (9, ("x",))
         assert request.extra == {"service_tier": "flex"}
         assert request.stream
 

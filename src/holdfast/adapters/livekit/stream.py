@@ -49,7 +49,7 @@ class HoldfastStream(llm.LLMStream):
         self._owner = owner
         self._items = list(chat_ctx.items)
         self._settings = Settings(parallel_tool_calls=parallel_tool_calls)
-        self._tool_choice = tool_choice
+        self._tool_choice: llm.ToolChoice | None = tool_choice
         self._arguments = arguments or {}
         self._speech = Speech(utils.shortuuid("chat_"), whole_sentences=owner.whole_sentences)
         self._failures: list[Failure] = []

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from livekit.agents import llm
 from msgspec.structs import replace
 
-from holdfast.errors import InvalidRequestError
 from holdfast.request import NamedTool, Request, Settings, Tool, ToolChoice
 
-_SETTINGS = frozenset(Settings.__struct_fields__)
+_SETTINGS: Final = frozenset(Settings.__struct_fields__)
+_ALIASES: Final = {"max_completion_tokens": "max_tokens"}
 
 
 def tools_of(tools: Sequence[llm.Tool]) -> tuple[Tool, ...]:
@@ -39,14 +39,10 @@ def tool_choice_of(choice: llm.ToolChoice, tools: Sequence[Tool]) -> ToolChoice:
 
 
 def with_arguments(request: Request, arguments: Mapping[str, Any]) -> Request:
-    """The request with LiveKit's `extra_kwargs`: what is a setting of ours becomes one, the rest goes into the body.
-
-    Raises:
-        InvalidRequestError: a setting is not of its type.
-    """
-    settings = {name: value for name, value in arguments.items() if name in _SETTINGS}
-    body = {name: value for name, value in arguments.items() if name not in _SETTINGS}
-    try:
-        return request.replace(settings=replace(request.settings, **settings), extra={**request.extra, **body})
-    except TypeError as error:
-        raise InvalidRequestError(f"These arguments of a call cannot be sent: {error}") from error
+    """The request with LiveKit's `extra_kwargs`: what is a setting of ours becomes one, the rest goes into the body."""
+    named = {_ALIASES.get(name, name): value for name, value in arguments.items()}
+    settings = {name: value for name, value in named.items() if name in _SETTINGS}
+    body = {name: value for name, value in named.items() if name not in _SETTINGS}
+    if isinstance(stop := settings.get("stop"), str | list):
+        settings["stop"] = (stop,) if isinstance(stop, str) else tuple(stop)
+    return request.replace(settings=replace(request.settings, **settings), extra={**request.extra, **body})
