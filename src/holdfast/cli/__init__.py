@@ -1,4 +1,4 @@
-"""The command line: `holdfast ask | run | explain | simulate`."""
+"""The command line: `holdfast ask | chat | run | explain | simulate`."""
 
 from __future__ import annotations
 

@@ -12,12 +12,14 @@ import typer
 from holdfast.cli.asking import ask_model
 from holdfast.cli.batch import Batch, run_batch
 from holdfast.cli.chain import Chain, build, configured
+from holdfast.cli.chatting import Chat, check_model
 from holdfast.cli.console import complain
 from holdfast.cli.explaining import explain_input
 from holdfast.cli.serving import serve_scenario
 from holdfast.errors import ConfigurationError
 from holdfast.recovery.screen import OnBreak
-from holdfast.request import Timeouts
+from holdfast.request import Settings, Timeouts
+from holdfast.runtime.client import Client
 
 app = typer.Typer(
     name="holdfast",
@@ -90,6 +92,52 @@ def ask(
         else:
             client = configured(_alone(context, config))
         code = asyncio.run(ask_model(client, text, system=system, max_tokens=max_tokens, stream=stream, as_json=json))
+    raise typer.Exit(code)
+
+
+@app.command()
+def chat(
+    context: typer.Context,
+    model: Models = "sim/calm",
+    fallback: Fallbacks = None,
+    *,
+    on_break: Annotated[
+        str, typer.Option(help="When the answer breaks: raise, restart, resume, hold or truncate.")
+    ] = "restart",
+    system: Annotated[str | None, typer.Option(help="Instructions for the model.")] = None,
+    load: Annotated[str | None, typer.Option(help="Go on with the conversation in this file.", metavar="FILE")] = None,
+    compact_with: Annotated[
+        str | None, typer.Option(help="A model that summarises what is old, in the background.", metavar="MODEL")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.", min=1)] = None,
+    config: Config = None,
+    base_url: BaseUrl = None,
+    api_key_env: KeyEnv = "HOLDFAST_API_KEY",
+    deadline: Deadline = 600.0,
+    first_event: FirstEvent = None,
+    idle: Idle = 60.0,
+) -> None:
+    """Talk with a model.
+
+    [b]holdfast chat -m openai/gpt-5-mini -f anthropic/claude-sonnet-4-5[/]
+
+    After each answer a line says how full the window is and what recovery did. /help lists the commands; Ctrl-C ends
+    the current answer only. Without a terminal it reads a line for each question.
+    Exit code 0: fine. 1: a piped question was not answered. 2: the command line is wrong.
+    """
+
+    def another(name: str) -> Client:
+        limits = Timeouts(first_event=first_event, idle=idle)
+        chain = Chain(check_model(name), tuple(fallback or ()), base_url, api_key_env, limits)
+        return build(chain, deadline=deadline, on_break=_mode(on_break))
+
+    with complain():
+        client = another(model) if config is None else configured(_alone(context, config))
+        settings = Settings(max_tokens=max_tokens)
+        talk = Chat(client, another, system=system, compact_with=compact_with, settings=settings)
+        if load is not None:
+            talk.load(load)
+        code = asyncio.run(talk.talk())
     raise typer.Exit(code)
 
 

@@ -33,7 +33,7 @@ async def ask_model(
         except ModelError as error:
             NOTES.print(f"[red]{error.kind}[/]", end=" ")
             NOTES.print(error.explain(), markup=False)
-            _trail(tuple(failure.record for failure in error.history))
+            trail(tuple(failure.record for failure in error.history))
             return EXIT_FAILED
     _footer(response)
     return 0
@@ -79,10 +79,11 @@ def _footer(response: Response) -> None:
     if response.degraded:
         told.append(f"[yellow]degraded: {response.degraded}[/]")
     NOTES.print(f"[dim]{' · '.join(told)}[/]")
-    _trail(response.attempts[:-1])
+    trail(response.attempts[:-1])
 
 
-def _trail(attempts: tuple[AttemptRecord, ...]) -> None:
+def trail(attempts: tuple[AttemptRecord, ...]) -> None:
+    """Print the attempts of a call, one a line."""
     for number, attempt in enumerate(attempts, 1):
         waited = f" after waiting {attempt.delay:.1f} s" if attempt.delay else ""
         said = f"{attempt.error.kind}: {attempt.error.message}" if attempt.error else "answered"
