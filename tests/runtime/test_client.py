@@ -21,7 +21,10 @@ from holdfast import (
     Timeouts,
     Tool,
     UserMessage,
+    answer,
     fallback,
+    on_error,
+    retry,
 )
 from holdfast.providers.codec import Dialect
 from holdfast.request import NamedTool, Request, Settings
@@ -122,6 +125,19 @@ def test_a_client_describes_what_it_will_do():
     for words in ("1. one/m", "2. two/m", "1. on_error", "retry", "fallback", "idle 7 s", "at most 30 s"):
         assert words in said
     assert repr(client) == "Client('one/m', 'two/m')"
+
+
+def test_policies_are_described_with_their_arguments():
+    policies = [retry(3, on=(ServerError,)), on_error(ServerError, len), answer("No. " * 50), lambda history: None]
+    said = Client(ScriptedModel(), policies=policies).describe()
+    for words in (
+        "1. retry(attempts=3, on=(ServerError))",
+        "handler=len",
+        "3. answer(content='No. ",
+        "...')",
+        "4. test_",
+    ):
+        assert words in said
 
 
 async def test_a_closed_client_opens_again_when_it_is_used():

@@ -27,7 +27,8 @@ from holdfast.recovery.policies import DEFAULT_POLICIES, answer, on_content_filt
 from holdfast.recovery.screen import HoldBack
 from holdfast.request import Request, Timeouts
 from holdfast.response import fold
-from holdfast.runtime.recover import Options, Recover
+from holdfast.runtime.options import Options
+from holdfast.runtime.recover import Recover
 from holdfast.testing import FakeClock, Pause, ScriptedModel, check_events
 from holdfast.usage import Usage
 

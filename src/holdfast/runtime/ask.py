@@ -11,7 +11,7 @@ from holdfast.messages import AssistantMessage, Message, SystemMessage, ToolMess
 from holdfast.recovery.attempt import Policy, Verdict
 from holdfast.recovery.screen import HoldBack, OnBreak
 from holdfast.request import NamedTool, OutputSchema, ReasoningEffort, Request, Settings, Timeouts, Tool, ToolChoice
-from holdfast.runtime.recover import Observer
+from holdfast.runtime.options import Observer
 from holdfast.schema import output_schema
 
 Messages: TypeAlias = str | Message | Iterable[Message] | Request

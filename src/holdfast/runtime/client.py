@@ -32,8 +32,9 @@ from holdfast.runtime.describe import describe
 from holdfast.runtime.endpoint import model_by_name
 from holdfast.runtime.http_model import HTTPModel
 from holdfast.runtime.layers.rate_limit import rate_limit
+from holdfast.runtime.options import Observer, Options
 from holdfast.runtime.prices import Price
-from holdfast.runtime.recover import Observer, Options, Recover
+from holdfast.runtime.recover import Recover
 from holdfast.runtime.stream import Stream
 from holdfast.runtime.totals import Totals
 from holdfast.runtime.transport import AiohttpTransport, Transport

@@ -35,9 +35,9 @@ from holdfast.request import Settings, Timeouts
 from holdfast.runtime.clock import Clock
 from holdfast.runtime.endpoint import Endpoint
 from holdfast.runtime.http_model import HTTPModel
+from holdfast.runtime.options import Options
 from holdfast.runtime.policy_config import policies_from_config, policies_to_config
 from holdfast.runtime.prices import Price
-from holdfast.runtime.recover import Options
 from holdfast.runtime.secret import refuse_secrets
 
 Config: TypeAlias = Mapping[str, Any] | str | PathLike[str]

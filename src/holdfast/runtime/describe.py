@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from holdfast.recovery.stated import statement_of
 
 if TYPE_CHECKING:
     from holdfast.runtime.recover import Recover
+
+_LONG: Final = 40
 
 
 def describe(engine: Recover) -> str:
@@ -25,6 +29,20 @@ def describe(engine: Recover) -> str:
 
 
 def _named(policy: Any) -> str:
-    """A policy's name: that of the function that built it, and what it says of itself."""
-    name: str = getattr(policy, "__qualname__", type(policy).__name__)
-    return name.split(".<locals>", maxsplit=1)[0]
+    """A policy as it was written: the function that built it, and the arguments that it was given."""
+    statement = statement_of(policy)
+    if statement is None:
+        name: str = getattr(policy, "__qualname__", type(policy).__name__)
+        return name.split(".<locals>", maxsplit=1)[0]
+    arguments = ", ".join(f"{name}={_shown(value)}" for name, value in statement.arguments.items())
+    return f"{statement.name}({arguments})" if arguments else statement.name
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case tuple():
+            return f"({', '.join(map(_shown, value))})"
+        case str() if len(value) > _LONG:
+            return repr(f"{value[:_LONG]}...")
+        case _:
+            return getattr(value, "__name__", None) or repr(value)

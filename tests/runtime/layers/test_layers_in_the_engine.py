@@ -11,7 +11,8 @@ from holdfast.request import Timeouts
 from holdfast.runtime.layers.cache import cache
 from holdfast.runtime.layers.hedge import hedge
 from holdfast.runtime.layers.rate_limit import rate_limit
-from holdfast.runtime.recover import Options, Recover
+from holdfast.runtime.options import Options
+from holdfast.runtime.recover import Recover
 from holdfast.testing import Pause, ScriptedModel
 from holdfast.usage import Usage
 from runtime.layers.asking import HELLO, ask, failed
