@@ -20,6 +20,7 @@ from pydantic_ai.tools import RunContext
 from pydantic_ai.usage import RequestUsage
 
 from holdfast.adapters.pydantic_ai.errors import to_theirs
+from holdfast.adapters.pydantic_ai.files import with_files
 from holdfast.adapters.pydantic_ai.limits import Limits, limits_of
 from holdfast.adapters.pydantic_ai.messages import from_history
 from holdfast.adapters.pydantic_ai.naming import split
@@ -102,6 +103,10 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         """All of them: which the chain takes is in its profile, none where a member is no Pydantic AI model."""
         return SUPPORTED_NATIVE_TOOLS
 
+    def unsent_settings(self) -> frozenset[Any]:
+        """The settings that a user is warned about; Pydantic AI's own models get them all, and know for themselves."""
+        return self.unsupported_settings if self._sends else frozenset()
+
     async def request(
         self,
         messages: list[ModelMessage],
@@ -113,6 +118,7 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         A refused answer comes back empty, with `finish_reason="content_filter"`; everything else that fails is raised
         as Pydantic AI's own error, from ours.
         """
+        messages = await self._with_files(messages)
         request, _ = self._request(messages, model_settings, model_request_parameters, current_run())
         limits = self._limits(request, stream=False)
         began, name = datetime.now(UTC), self.client.model.name
@@ -142,6 +148,7 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
     ) -> AsyncGenerator[StreamedResponse, None]:
         """The answer as it comes. Errors are raised while it is read, also those of the first event."""
         run = run_context or current_run()
+        messages = await self._with_files(messages)
         request, parameters = self._request(messages, model_settings, model_request_parameters, run)
         limits = self._limits(request, stream=True)
         source: Stream = self.client.stream(request, **self._ask(request, limits))
@@ -194,6 +201,10 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
                 await self._exits.aclose()
                 if self._owns:
                     await self.client.close()
+
+    async def _with_files(self, messages: list[ModelMessage]) -> list[ModelMessage]:
+        """The messages with the files that are to be downloaded; Pydantic AI's own models do that themselves."""
+        return await with_files(messages) if self._sends else messages
 
     def _request(
         self,

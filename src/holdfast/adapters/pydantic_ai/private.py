@@ -70,6 +70,13 @@ class OwnBounds:
         """The Pydantic AI models behind this one."""
         return ()
 
+    def unsent_settings(self) -> frozenset[Any]:
+        """The settings that reach no model."""
+        return frozenset()
+
+    def _unsupported_settings(self) -> frozenset[Any]:
+        return self.unsent_settings()
+
     def _start_request_deadline(self, model_settings: ModelSettings | None, *, stream: bool) -> None:
         """None: nothing for the agent to enforce."""
 
