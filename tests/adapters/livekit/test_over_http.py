@@ -182,6 +182,16 @@ async def test_the_chain_is_connected_before_the_first_call(simulated):
     assert simulator.connections_open == 1
 
 
+async def test_an_llm_of_its_own_models_closes_their_connections():
+    async with Simulator(broken(Latency())) as simulator:
+        ours = HoldfastLLM(Endpoint("here", base_url=simulator.base_url(), api_key="key").model("calm"))
+        assert await ask(ours, PROMPT) == expected_answer(PROMPT)
+        assert simulator.connections_open == 1
+        await ours.aclose()
+        await asyncio.sleep(0.05)
+        assert simulator.connections_open == 0
+
+
 async def test_without_a_way_out_the_typed_error_reaches_the_handle(simulated, call_up):
     ours, simulator = await simulated(broken(Refuse(kind="authentication")), "broken")
     async with call_up(ours) as line:

@@ -179,6 +179,19 @@ async def test_an_empty_answer_is_a_failure_or_a_silent_turn_by_choice(call_up, 
                 await line.say("hm")
 
 
+async def test_an_agent_decides_before_its_llm_does(call_up):
+    class Firm(HoldfastVoice):
+        async def on_llm_error(self, error, llm_, chat_ctx):
+            return f"{self.label_} says no." if "sure" in chat_ctx.items[-1].text_content else None
+
+        label_ = "The agent"
+
+    model = ScriptedModel(lambda _: refused(), then="last")
+    async with call_up(HoldfastLLM(model, on_llm_error=apologise), Firm(instructions="Be kind.")) as line:
+        assert await line.say("are you sure?") == "The agent says no. "
+        assert await line.say("and now?") == "Sorry, could you say that again? "
+
+
 class TestFiller:
     class Patient(HoldfastVoice):
         filler = "One moment, I am still with you. "

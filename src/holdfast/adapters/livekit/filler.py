@@ -11,6 +11,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from livekit.agents import AgentSession, AgentStateChangedEvent, FlushSentinel, llm
 
+from holdfast.adapters.livekit.handler import AGENTS_HANDLER, ErrorHandler
 from holdfast.runtime.clock import Clock, Timer
 
 Chunk: TypeAlias = llm.ChatChunk | str | FlushSentinel
@@ -37,21 +38,27 @@ async def chunks_of(node: Any) -> AsyncGenerator[Chunk, None]:
 
 
 async def filled(
-    chunks: AsyncGenerator[Chunk, None], filler: str, silence: Silence, may_fill: Callable[[], bool]
+    chunks: AsyncGenerator[Chunk, None],
+    filler: str | None,
+    silence: Silence,
+    *,
+    may_fill: Callable[[], bool],
+    handler: ErrorHandler,
 ) -> AsyncGenerator[Chunk, None]:
     """The chunks, with `filler` before them when the silence gets too long.
 
-    A `FlushSentinel` follows it: otherwise a voice waits with so short a text until more of it comes.
+    A `FlushSentinel` follows it: otherwise a voice waits with so short a text until more of it comes. The node runs in
+    a task of its own, where `handler` is that of every call it makes.
     """
     queue: asyncio.Queue[Any] = asyncio.Queue()
-    reading = asyncio.ensure_future(_read(chunks, queue))
+    reading = asyncio.ensure_future(_read(chunks, queue, handler))
     try:
         with silence:
             first = asyncio.ensure_future(queue.get())
             over = asyncio.ensure_future(silence.over.wait())
             try:
                 await asyncio.wait((first, over), return_when=asyncio.FIRST_COMPLETED)
-                if not first.done() and may_fill():
+                if filler is not None and not first.done() and may_fill():
                     yield filler
                     yield FlushSentinel()
                 chunk = await first
@@ -67,8 +74,9 @@ async def filled(
         await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _read(chunks: AsyncGenerator[Chunk, None], queue: asyncio.Queue[Any]) -> None:
-    """Read in one task, whatever its contexts; an error is raised when what came before it was taken."""
+async def _read(chunks: AsyncGenerator[Chunk, None], queue: asyncio.Queue[Any], handler: ErrorHandler) -> None:
+    """Read to the end; an error is raised when what came before it was taken."""
+    AGENTS_HANDLER.set(handler)
     try:
         async with aclosing(chunks):
             async for chunk in chunks:

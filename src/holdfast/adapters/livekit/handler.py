@@ -43,6 +43,8 @@ ErrorHandler: TypeAlias = (
 
 HANDLING: Final[ContextVar[bool]] = ContextVar("holdfast_livekit_handling", default=False)
 """Whether a handler is being asked: a call that it makes is not handled once more, or it might never end."""
+AGENTS_HANDLER: Final[ContextVar[ErrorHandler | None]] = ContextVar("holdfast_livekit_agents_handler", default=None)
+"""The handler of the agent whose node makes the call; it is asked before that of the LLM."""
 _LOG: Final = logging.getLogger("holdfast")
 
 

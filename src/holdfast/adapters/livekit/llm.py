@@ -164,9 +164,9 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
         backup = replace(timeouts, first_event=min(theirs, self._backup_first_token))
         return Bounds(min(options.deadline, self._deadline), timeouts, backup)
 
-    def policies(self, bounds: Bounds, first: Policy, consultation: Consultation | None) -> tuple[Policy, ...]:
-        """Who decides about the failures of a call: the handler, then the client's policies, then the last words."""
-        consulted = () if consultation is None else (consultation.policy,)
+    def policies(self, bounds: Bounds, first: Policy, consultations: Iterable[Consultation]) -> tuple[Policy, ...]:
+        """Who decides about the failures of a call: the handlers, then the client's policies, then the last words."""
+        consulted = (consultation.policy for consultation in consultations)
         deciding: Iterable[Policy] = (*consulted, *self._silence, *self.client.model.policies)
         primary = self.client.model.name
         return (first, *(patient(policy, primary, bounds.backup) for policy in deciding), self._last_words)

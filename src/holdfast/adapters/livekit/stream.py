@@ -16,7 +16,7 @@ from livekit.agents import APIConnectOptions, llm, utils
 
 from holdfast.adapters.livekit.context import messages_of, newest
 from holdfast.adapters.livekit.errors import to_api_error
-from holdfast.adapters.livekit.handler import HANDLING, Consultation
+from holdfast.adapters.livekit.handler import AGENTS_HANDLER, HANDLING, Consultation
 from holdfast.adapters.livekit.report import report_of
 from holdfast.adapters.livekit.speech import Speech
 from holdfast.adapters.livekit.tools import tool_choice_of, tools_of, with_arguments
@@ -56,8 +56,10 @@ class HoldfastStream(llm.LLMStream):
         self._unhandled: ModelError | None = None
         # What a handler asks for is part of the call that it handles, and is reported there.
         self._is_nested = HANDLING.get()
-        handler = None if self._is_nested else owner.on_llm_error
-        self._consultation = handler and Consultation(handler, owner, self._items, owner.filtered)
+        handlers = () if self._is_nested else (AGENTS_HANDLER.get(), owner.on_llm_error)
+        self._consultations = [
+            Consultation(handler, owner, self._items, owner.filtered) for handler in handlers if handler is not None
+        ]
         owner.answers(owner.client.model.name)
         # The base class may start `_run` inside its constructor: everything above is there before.
         super().__init__(owner, chat_ctx=chat_ctx, tools=tools, conn_options=conn_options)
@@ -77,8 +79,8 @@ class HoldfastStream(llm.LLMStream):
             raise
         finally:
             self._report(finish, error, cancelled=cancelled)
-            if self._consultation is not None:
-                await self._consultation.close()
+            for consultation in self._consultations:
+                await consultation.close()
 
     async def _speak(self) -> Finish | None:
         finish: Finish | None = None
@@ -88,7 +90,7 @@ class HoldfastStream(llm.LLMStream):
             on_break=owner.on_break,
             deadline=bounds.deadline,
             verdicts=(callable_arguments,),
-            policies=owner.policies(bounds, self._note_filtered, self._consultation),
+            policies=owner.policies(bounds, self._note_filtered, self._consultations),
             observe=self._observe,
         )
         async with stream:

@@ -1,4 +1,4 @@
-"""What an LLM alone cannot do for a voice: fill a long silence, and keep the stored history clean."""
+"""What an LLM alone cannot do: fill a long silence, keep the stored history clean, know whose turn it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent, Mode
 
 from holdfast.adapters.livekit.context import NOTES
 from holdfast.adapters.livekit.filler import Chunk, Silence, chunks_of, filled
+from holdfast.adapters.livekit.handler import Reply
 from holdfast.adapters.livekit.llm import HoldfastLLM
+from holdfast.errors import ModelError
 from holdfast.runtime.clock import Clock, SystemClock
 
 
@@ -22,8 +24,9 @@ class HoldfastVoice(Agent):
             filler = "One moment, I am still with you. "
             filler_after = 1.5
 
-    Your own `llm_node` composes with it through `super()`, from below (`Mine(HoldfastVoice)`) and from above
-    (`Mine(HoldfastVoice, YourAgent)`). After each reply
+    Override `on_llm_error` to decide about the failures of this agent's turns. Your own `llm_node` composes with it
+    through `super()`, from below (`Mine(HoldfastVoice)`) and from above (`Mine(HoldfastVoice, YourAgent)`). After each
+    reply
 
     - messages that a content filter refused leave the agent's chat context; `session.history` keeps the record;
     - a reply that broke off is marked `interrupted`;
@@ -48,15 +51,22 @@ class HoldfastVoice(Agent):
     ) -> AsyncGenerator[Chunk, None]:
         """The chunks of the node above, with the filler where it is needed."""
         self._listen()
-        chunks = chunks_of(super().llm_node(chat_ctx, tools, model_settings))
-        if self.filler is not None:
-            silence = Silence(self.session, self.filler_after, self.clock)
-            chunks = filled(chunks, self.filler, silence, self._may_fill)
+        chunks = filled(
+            chunks_of(super().llm_node(chat_ctx, tools, model_settings)),
+            self.filler,
+            Silence(self.session, self.filler_after, self.clock),
+            may_fill=self._may_fill,
+            handler=self.on_llm_error,
+        )
         async with aclosing(chunks):
             async for chunk in chunks:
                 if _speaks(chunk) and self.session.agent_state in ("thinking", "speaking"):
                     self._voiced = self._speech_id()
                 yield chunk
+
+    async def on_llm_error(self, error: ModelError, llm_: llm.LLM[Any], chat_ctx: llm.ChatContext) -> Reply:  # noqa: ARG002  # for those who override it
+        """What this agent makes of a failure, before the LLM's handler is asked; None passes on."""
+        return None
 
     async def on_exit(self) -> None:
         """Listen no more."""
