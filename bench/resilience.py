@@ -7,7 +7,9 @@
 
 The storm is the simulator's: real HTTP on loopback, a model that fails nine times in ten, each time in another way, and
 a calm one behind it for those who can use a second model. Each framework gets a simulator of its own, so that its lots
-are drawn afresh from the same seed. An answer counts as right if it is the prompt's own, word for word.
+are drawn afresh from the same seed. An answer counts as right if it is the prompt's own, word for word. The frameworks
+are those of the tests' environment; AutoGen's and LiveKit's own OpenAI clients, which nothing else here needs, are put
+beside it (`build/peers/resilience`).
 
     right     the whole answer
     wrong     another text, given as if it were the answer: cut, doubled, empty
@@ -15,6 +17,7 @@ are drawn afresh from the same seed. An answer counts as right if it is the prom
     hung      nothing within 30 s
 """
 
+# ruff: noqa: S603  # it starts its own pip
 from __future__ import annotations
 
 import argparse
@@ -24,9 +27,11 @@ import importlib
 import importlib.util
 import json
 import logging
+import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 from holdfast.simulator import Simulator, load
 from outcome import Outcome
@@ -34,6 +39,24 @@ from outcome import Outcome
 FRAMEWORKS = ("sdk", "pydantic_ai", "autogen", "livekit")
 COLUMNS = ("client", "right", "wrong", "errors", "hung")
 PROMPTS = 100
+PEERS = Path(__file__).parent.parent / "build" / "peers"
+# Without what they depend on: that is there, and must stay as the others have it.
+PACKAGES = ("autogen-ext==0.7.5", "livekit-plugins-openai>=1.8,<1.9")
+
+
+def install() -> None:
+    """Put the stock clients beside this environment; without them their frameworks are measured over Holdfast only."""
+    beside = PEERS / "resilience"
+    sys.path.append(str(beside))
+    if beside.exists():
+        return
+    subprocess.run([sys.executable, "-m", "venv", PEERS / "pip"], check=True)
+    python = PEERS / "pip" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    quiet = ("--quiet", "--disable-pip-version-check")
+    command = [python, "-m", "pip", "install", *quiet, "--no-deps", "--target", beside, *PACKAGES]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"The stock clients could not be installed: {done.stderr.strip()[-300:]}", file=sys.stderr)
 
 
 async def run(frameworks: list[str], count: int) -> tuple[list[Outcome], dict[str, str]]:
@@ -90,6 +113,7 @@ def main() -> None:
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)  # what went wrong is what is counted
     warnings.simplefilter("ignore")
+    install()
     outcomes, left_out = asyncio.run(run(asked.only or list(FRAMEWORKS), asked.prompts))
     if asked.json:
         print(json.dumps([dataclasses.asdict(outcome) for outcome in outcomes], indent=2))
