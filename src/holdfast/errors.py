@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypedDict, Unpac
 
 from msgspec import Struct
 
-from holdfast.redact import redact
+from holdfast.redact import KEY_REMOVED, redact
 
 if TYPE_CHECKING:
     from holdfast.recovery.attempt import Failure
@@ -165,6 +165,12 @@ class ModelError(Exception):
             if getattr(self, name) in (None, ()):
                 setattr(self, name, value)
         return self
+
+    def forget(self, secret: str) -> None:
+        """Take every mention of `secret` out of the error's words: some servers echo the key that they refuse."""
+        self.message = self.message.replace(secret, KEY_REMOVED)
+        self.args = (self.message,)
+        self.raw = self.raw and self.raw.replace(secret, KEY_REMOVED)
 
     def explain(self) -> str:
         """What happened and what the caller can do, in two sentences."""

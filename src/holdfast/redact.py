@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 _BOUND = 4096
-_REMOVED = "[key removed]"
+KEY_REMOVED = "[key removed]"
+"""What stands in the place of a key."""
+
 _LONG = re.compile(r"[A-Za-z0-9_\-*.]{16,}")  # what may be a key, or hold one
 _PREFIXES = (
     *("sk", "pk", "rk", "gsk", "xai", "csk", "nvapi", "hf", "fw", "tgp", "pplx", "ghp", "gho", "github_pat"),
@@ -31,12 +33,12 @@ def redact(text: str, bound: int = _BOUND) -> str:
     text = text[:bound]
     lowered = text.lower()
     if "bearer" in lowered or "basic" in lowered:
-        text = _SCHEMES.sub(_REMOVED, text)
+        text = _SCHEMES.sub(KEY_REMOVED, text)
     return _LONG.sub(_without_keys, text)
 
 
 def _without_keys(found: re.Match[str]) -> str:
     word = found[0]
     if word.startswith(_PREFIXES) or "-" in word or "." in word or "*" in word:  # a key begins where a word does
-        return _KEYS.sub(_REMOVED, word)
+        return _KEYS.sub(KEY_REMOVED, word)
     return word

@@ -20,6 +20,7 @@ from holdfast.errors import (
 )
 from holdfast.events import Event, Finish
 from holdfast.providers.codec import Codec, CountingCodec, Decoder, HTTPRequest
+from holdfast.redact import is_secret
 from holdfast.request import Request, Timeouts
 from holdfast.runtime.auth import Auth
 from holdfast.runtime.clock import Clock, SystemClock
@@ -31,6 +32,8 @@ from holdfast.runtime.watch import Watch
 if TYPE_CHECKING:
     from holdfast.runtime.endpoint import Endpoint
 
+_SHORTEST_KEY: Final = 6
+"""Characters; anything shorter is a placeholder that may be a word of the message."""
 _ERROR_BODY: Final = 2**20
 """Bytes of a failed response that are read at most."""
 _PASSING: Final = (RateLimitError, OverloadedError, ServerError, ModelConnectionError, ModelTimeoutError)
@@ -90,12 +93,14 @@ class HTTPModel:
         finish: Finish | None = None
         broken: ModelConnectionError | None = None
         begun = False
+        signed: HTTPRequest | None = None
         # One generator and not a tower of them: each costs 0.4 us an event, and an inner one outlives the outer.
         try:
             if request.extra_origin not in (None, self._codec.name):
                 request = request.replace(extra={})
             encoded = self._codec.encode(request, self._model)
-            response = await self._network().send(await self._prepare(encoded, request))
+            signed = await self._prepare(encoded, request)
+            response = await self._network().send(signed)
             if not 200 <= response.status < 300:
                 raise await self._error(response)
             decoder = self._codec.decoder(request, self._model, response.headers)
@@ -122,6 +127,7 @@ class HTTPModel:
                 yield _told(finish, encoded.notes, resumption.count)
         except ModelError as error:
             error.with_facts(provider=self._provider, model=self._model)
+            _forget_keys(error, signed)
             raise
         finally:
             if response is not None and finish is not None and broken is None:
@@ -237,6 +243,13 @@ class HTTPModel:
     async def _error(self, response: HTTPResponse) -> ModelError:
         body = await _bounded(response)
         return self._codec.error(response.status, response.headers, body, model=self._model, now=self._clock.wall())
+
+
+def _forget_keys(error: ModelError, signed: HTTPRequest | None) -> None:
+    for name, value in signed.headers.items() if signed is not None else ():
+        key = value.rpartition(" ")[2]
+        if len(key) >= _SHORTEST_KEY and is_secret(name):
+            error.forget(key)
 
 
 def _told(finish: Finish, notes: tuple[str, ...], resumed: int) -> Finish:
