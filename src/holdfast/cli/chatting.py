@@ -198,7 +198,7 @@ class Chat:
         with suppress(ImportError):  # not everywhere; without it lines cannot be edited
             import readline  # noqa: F401, PLC0415  # importing it gives `input` its editing keys
         try:
-            return input(f"{self._share()} › ")  # noqa: RUF001  # a prompt, not a greater-than sign
+            return input(f"{self._share()} > ")
         except EOFError:
             return None
 
