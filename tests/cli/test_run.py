@@ -316,3 +316,12 @@ def test_a_second_process_is_kept_out_while_the_first_runs(files, holdfast, spaw
     process.kill()
     process.communicate()
     assert holdfast(*options, "-c", 60).exit_code == 0
+
+
+def test_a_configuration_says_whom_to_ask(holdfast, simulated, tmp_path):
+    url = simulated("[models.calm]\n").base_url()
+    (tmp_path / "in.jsonl").write_text('{"id": "1", "prompt": "What is kelp?"}\n')
+    (tmp_path / "holdfast.toml").write_text(f'models = ["mine/calm"]\n[endpoints.mine]\nbase_url = "{url}"\n')
+    done = holdfast("run", tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--config", tmp_path / "holdfast.toml")
+    assert done.exit_code == 0
+    assert '"1"' in (tmp_path / "out.jsonl").read_text()
