@@ -14,8 +14,10 @@ import autogen_core
 from autogen_core import EVENT_LOGGER_NAME, FunctionCall
 from autogen_core.models import (
     AssistantMessage,
+    CreateResult,
     FunctionExecutionResult,
     FunctionExecutionResultMessage,
+    RequestUsage,
     SystemMessage,
     UserMessage,
 )
@@ -23,7 +25,7 @@ from autogen_core.tools import FunctionTool
 from PIL import Image as Pictures
 from pydantic import BaseModel
 
-from autogen_asking import HELLO, said
+from autogen_asking import HELLO, said, streamed
 from holdfast import Client, Endpoint
 from holdfast.adapters.autogen import HoldfastChatCompletionClient
 from holdfast.adapters.autogen.arguments import PLAIN
@@ -33,6 +35,7 @@ from holdfast.errors import (
     InvalidResponseError,
     RateLimitError,
     ServerError,
+    StreamInterruptedError,
 )
 from holdfast.events import Finish, UsageUpdate
 from holdfast.messages import Opaque, Text, Thinking, ToolCall
@@ -358,3 +361,41 @@ async def test_an_answer_without_anything_is_not_passed_on(scripted):
     client = scripted(*[[Finish("stop")]] * 3)
     with pytest.raises(InvalidResponseError):
         await client.create(HELLO)
+
+
+class TestUnfittingAnswers:
+    """What does not fit after all recovery is handed over as what it is: AutoGen's callers read it themselves."""
+
+    async def test_it_says_what_is_wrong_with_it(self, scripted):
+        result = await scripted(*['{"bad": 1}'] * 3).create(HELLO, json_output=Verdict)
+        assert (result.content, result.finish_reason) == ('{"bad": 1}', "stop")
+        assert "does not fit" in result.degraded
+        assert len(result.attempts) == 3
+
+    async def test_its_words_are_not_taken_back(self, scripted):
+        items, error = await streamed(scripted(*['{"bad": 1}'] * 3), json_output=Verdict)
+        assert error is None
+        assert items[-2] == items[-1].content == '{"bad": 1}'
+
+    async def test_a_callback_goes_first(self, scripted):
+        sorry = CreateResult(
+            finish_reason="stop", content="{}", usage=RequestUsage(prompt_tokens=0, completion_tokens=0), cached=False
+        )
+        client = scripted(*["no"] * 3, error_callbacks={InvalidResponseError: lambda error: sorry})
+        assert await client.create(HELLO, json_output=True) is sorry
+
+    async def test_a_broken_answer_is_still_an_error(self, scripted):
+        client = scripted(*[['{"go', StreamInterruptedError("cut")]] * 3)
+        with pytest.raises(StreamInterruptedError):
+            await client.create(HELLO, json_output=True)
+
+    async def test_an_answer_that_the_limit_cut_keeps_its_reason(self, scripted):
+        client = scripted(*[['{"go', Finish("length")]] * 3)
+        result = await client.create(HELLO, json_output=True)
+        assert (result.content, result.finish_reason) == ('{"go', "length")
+
+    async def test_an_answer_that_fits_and_was_refused_for_another_reason_is_an_error(self):
+        model = ScriptedModel('{"good": true}')
+        picky = Client(model, verdicts=[lambda response: InvalidResponseError("no")], policies=())
+        with pytest.raises(InvalidResponseError):
+            await HoldfastChatCompletionClient(picky).create(HELLO, json_output=Verdict)

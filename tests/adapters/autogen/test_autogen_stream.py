@@ -142,7 +142,7 @@ def answers():
     return st.lists(broken, max_size=4)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(broken=answers(), on_break=st.sampled_from(["raise", "restart", "resume", "hold", "truncate"]))
 async def test_the_words_that_count_are_the_answer_however_often_it_breaks(scripted, broken, on_break):
     client = scripted(*broken, *["Whole."] * 6, on_break=on_break)

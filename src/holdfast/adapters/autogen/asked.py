@@ -17,8 +17,10 @@ from holdfast.adapters.autogen.results import callable_answer, wordy_answer
 from holdfast.errors import InvalidRequestError
 from holdfast.messages import Image, Message
 from holdfast.recovery.attempt import Verdict
-from holdfast.recovery.verdict import strict_filter
-from holdfast.request import Tool
+from holdfast.recovery.verdict import fits_output, strict_filter
+from holdfast.request import Request, Tool
+from holdfast.response import Response
+from holdfast.schema import output_schema
 
 _VERDICTS: Final[tuple[Verdict, ...]] = (callable_answer, strict_filter)
 """AutoGen's agents never look at a finish reason and take any answer for a whole one: a filtered one must not pass."""
@@ -45,6 +47,14 @@ class Asked(Struct, frozen=True):
     def is_shaped(self) -> bool:
         """Whether the answer must have a shape."""
         return self.ask["output"] is not None
+
+    def misses(self, response: Response) -> bool:
+        """Whether this is a whole answer in words which has not the shape that was asked for."""
+        output = self.ask["output"]
+        if output is None or response.finish_reason is None:
+            return False
+        wanted = Request(messages=(), output=output if output == "json" else output_schema(output))
+        return fits_output(wanted)(response) is not None
 
 
 def asked_of(

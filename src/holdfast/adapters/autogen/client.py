@@ -33,6 +33,7 @@ from holdfast.adapters.autogen.recall import Recall
 from holdfast.adapters.autogen.results import (
     result_of,
     truncated,
+    unfitting_result,
     usage_of,
     wordy,
 )
@@ -238,8 +239,9 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
             log_end(result)
             yield result
             return
-        if spoken:
-            yield truncated(failed.partial or stream.response(), failed)
+        said = failed.partial or stream.response()
+        if spoken and rescued.content != said.text:
+            yield truncated(said, failed)
         yield rescued
 
     def _asked(
@@ -267,14 +269,17 @@ class HoldfastChatCompletionClient(ChatCompletionClient, Component[HoldfastClien
         return result
 
     async def _rescued(self, call: Asked, error: ModelError) -> CreateResult | None:
-        """The result that stands for a failed call, if a callback or the answer to filtered content gives one."""
+        """The result that stands for a failed call: a callback's, the answer to a filter, or what did not fit."""
         if isinstance(error, ContentFilterError):
             self._refused.refuse(call.messages, error.scope)
         result = await result_by(self._setup.callbacks, error)
+        if result is not None:
+            return result
         answer = self._setup.answer
-        if result is None and isinstance(error, ContentFilterError) and answer and not call.is_shaped:
+        if isinstance(error, ContentFilterError) and answer and not call.is_shaped:
             return filtered_result(error, str(answer))
-        return result
+        said = error.partial
+        return unfitting_result(said, error) if said is not None and call.misses(said) else None
 
     async def close(self) -> None:
         """Close all connections. A client that was given is left open."""

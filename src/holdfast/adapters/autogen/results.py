@@ -90,6 +90,15 @@ def truncated(response: Response, error: ErrorInfo | ModelError | None) -> Trunc
     )
 
 
+def unfitting_result(response: Response, error: ModelError) -> CreateResult:
+    """A whole answer that has not the shape that was asked for.
+
+    AutoGen's callers read it themselves, and some ask again when they cannot; none expects an error of the client.
+    """
+    attempts = tuple(failure.record for failure in error.history)
+    return result_of(msgspec.structs.replace(response, attempts=attempts, degraded=error.message))
+
+
 def _common(response: Response) -> dict[str, Any]:
     return {
         "usage": usage_of(response.usage),
