@@ -10,7 +10,7 @@ pytest.importorskip("livekit.agents")
 
 from livekit.agents import APIConnectionError, APIConnectOptions, APIStatusError, APITimeoutError, llm
 
-from holdfast import Client
+from holdfast import Client, HoldBack
 from holdfast.adapters.livekit import HoldfastLLM, to_api_error
 from holdfast.errors import (
     ConfigurationError,
@@ -144,6 +144,24 @@ class TestWholeSentences:
         half = ScriptedModel([*WORDS[:7], StreamInterruptedError("cut")], then="last", name="a")
         said, end = await self.pieces(half, ScriptedModel([*WORDS], name="b"))
         assert ("".join(said), end["truncated"]) == (ANSWER, False)
+
+    @pytest.mark.parametrize("apology", ["Please say that again.", None])
+    async def test_a_sentence_that_was_never_finished_is_no_answer(self, apology):
+        half = ScriptedModel([*WORDS[:3], StreamInterruptedError("cut")], name="a")
+        other = ScriptedModel("Something else entirely, and at length.", then="last", name="b")
+        ours = voice(half, other, on_llm_error=lambda call: call.switch("b"), whole_sentences=True, apology=apology)
+        errors = overheard(ours, "error")
+        if apology is None:
+            with pytest.raises(APIConnectionError):
+                await answer(ours)
+            assert errors[-1].recoverable is False
+        else:
+            assert words(await answer(ours)) == "Please say that again. "
+
+    async def test_a_break_behind_the_hold_back_begins_anew_unheard(self):
+        half = ScriptedModel(["Wrong sta", StreamInterruptedError("cut")], name="a", then="last")
+        ours = voice(half, ScriptedModel("Right from the start.", name="b"), hold_back=HoldBack(tokens=8))
+        assert words(await answer(ours)) == "Right from the start."
 
 
 class TestToolCalls:

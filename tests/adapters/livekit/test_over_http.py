@@ -14,7 +14,7 @@ from holdfast import Client, Endpoint, Timeouts
 from holdfast.adapters.livekit import HoldfastLLM
 from holdfast.errors import ContentFilterError
 from holdfast.simulator import Rule, Scenario, SimulatedModel, Simulator, When, expected_answer, load
-from holdfast.simulator.faults import Latency, Refuse, ResetAfter, Stall
+from holdfast.simulator.faults import KINDS, Latency, Refuse, ResetAfter, Stall, name_of, vocabulary
 
 PROMPT = "What is a holdfast?"
 QUICK = Timeouts(connect=2, first_event=0.5, idle=0.5, total=5)
@@ -76,6 +76,49 @@ async def test_eight_filtered_prompts_are_eight_apologies_and_one_request_each(s
     assert b"poison" not in calls(simulator)[-1].body
 
 
+def every_fault():
+    """The whole vocabulary, and for faults in the middle two places: in the first words, and after the first sentence."""
+    yield from (Refuse(kind=kind) for kind in KINDS)
+    for entry in vocabulary():
+        if entry.kind is Refuse:
+            continue
+        fields = {"seconds": 2.0} if "seconds" in entry.parameters else {}
+        if "status" in entry.parameters:
+            fields["status"] = 503
+        places = ({"after": 2}, {"after": 9}) if "after" in entry.parameters else ({},)
+        yield from (entry.kind(**fields, **place) for place in places)
+
+
+async def test_every_fault_ends_in_the_answer_or_says_what_it_is(simulated):
+    short = Timeouts(connect=2, first_event=0.2, idle=0.2, total=3)
+
+    async def outcome(fault) -> str:
+        ours, _ = await simulated(broken(fault), "broken", "calm", timeouts=short)
+        chunks = []
+        try:
+            async with asyncio.timeout(15), ours.chat(chat_ctx=asked(PROMPT)) as stream:
+                async for chunk in stream:
+                    chunks.append(chunk)  # noqa: PERF401  # what came before an error counts
+        except APIError as error:
+            return error.model_error.kind
+        text = "".join(chunk.delta.content or "" for chunk in chunks if chunk.delta)
+        if text == expected_answer(PROMPT):
+            return "right"
+        notes = chunks[-1].delta.extra["holdfast"]
+        return notes["finish_reason"] if expected_answer(PROMPT).startswith(text) else "wrong"
+
+    faults = list(every_fault())
+    outcomes = await asyncio.gather(*map(outcome, faults))
+    others = {(name_of(fault), end) for fault, end in zip(faults, outcomes, strict=True) if end != "right"}
+    # A refused prompt and a wrong request go nowhere else; what was said before a limit or a filter stays.
+    assert others == {
+        ("content_filter", "content_filter"),
+        ("invalid_request", "invalid_request"),
+        ("filter_finish", "content_filter"),
+        ("length_finish", "length"),
+    }
+
+
 async def test_a_storm_ends_in_right_answers(simulated):
     ours, _ = await simulated(load("storm"), "stormy", "calm", apology="Sorry.")
     prompts = [f"Question {number}: what is a holdfast?" for number in range(120)]
@@ -87,11 +130,15 @@ async def test_a_storm_ends_in_right_answers(simulated):
     assert right >= 0.95 * len(prompts)
 
 
-async def ask(ours: HoldfastLLM, prompt: str) -> str:
+def asked(prompt: str) -> llm.ChatContext:
     chat_ctx = llm.ChatContext.empty()
     chat_ctx.add_message(role="user", content=prompt)
+    return chat_ctx
+
+
+async def ask(ours: HoldfastLLM, prompt: str) -> str:
     async with asyncio.timeout(20):
-        return await spoken(ours, chat_ctx)
+        return await spoken(ours, asked(prompt))
 
 
 async def spoken(ours: HoldfastLLM, chat_ctx: llm.ChatContext) -> str:
@@ -135,9 +182,7 @@ async def test_tools_run_once_in_a_storm(simulated, call_up):
 @pytest.mark.parametrize("fault", [Latency(seconds=30), Stall(after=6, seconds=30)], ids=["connecting", "streaming"])
 async def test_a_cancelled_call_closes_its_connection_at_once(simulated, fault):
     ours, simulator = await simulated(broken(fault), "broken", timeouts=Timeouts(), first_token=20, stall=20)
-    chat_ctx = llm.ChatContext.empty()
-    chat_ctx.add_message(role="user", content=PROMPT)
-    stream = ours.chat(chat_ctx=chat_ctx)
+    stream = ours.chat(chat_ctx=asked(PROMPT))
     loop = asyncio.get_running_loop()
     await asyncio.sleep(0.1)
     assert len(calls(simulator)) == 1

@@ -172,12 +172,12 @@ def stay_silent(history: History) -> Decision:
     return Answer(Response(finish_reason="stop"), "the model had nothing to say")
 
 
-def last_words(*, apology: str | None, closing: str | None) -> Policy:
-    """The policy that comes last: `closing` after words that broke off for good, `apology` where there were none."""
+def last_words(text: Callable[[], str | None]) -> Policy:
+    """The policy that comes last: say `text()`, if there is one."""
 
     def closing_off(history: History) -> Decision:
-        text = apology if history.failures[-1].shown is None else closing
-        return None if text is None else Answer(text, f"last words after {history.error.kind}")
+        said = text()
+        return None if said is None else Answer(said, f"last words after {history.error.kind}")
 
     return closing_off
 

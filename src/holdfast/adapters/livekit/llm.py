@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr, llm, utils
@@ -14,7 +14,7 @@ from holdfast.adapters.livekit.stream import HoldfastStream
 from holdfast.errors import ConfigurationError
 from holdfast.model import Model
 from holdfast.recovery.attempt import Policy
-from holdfast.recovery.screen import OnBreak
+from holdfast.recovery.screen import HoldBack, OnBreak
 from holdfast.request import Settings, Timeouts
 from holdfast.runtime.client import Client
 from holdfast.runtime.clock import Clock
@@ -56,6 +56,8 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
         hedge_share: the share of calls (0 to 1) that may be hedged in the long run.
         apology: what is said when no model answered and nothing else was decided. None: the error is raised.
         closing: the same when an answer broke off for good after its first words, under `on_break="resume"`.
+        hold_back: how much of an answer is kept back until it has proved alive: a break in there begins anew, unheard.
+            By default that of the client, which is nothing.
         whole_sentences: hand over an answer sentence by sentence, so that one that breaks off is not begun. A voice
             that reads sentences loses no time by it.
         allow_empty: an answer without a word is a silent turn, and not a failure.
@@ -80,6 +82,7 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
         hedge_share: float = 0.1,
         apology: str | None = None,
         closing: str | None = None,
+        hold_back: HoldBack | None = None,
         whole_sentences: bool = False,
         allow_empty: bool = False,
         settings: Settings | None = None,
@@ -93,6 +96,7 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
             )
         self.on_llm_error = on_llm_error
         self.on_break: OnBreak = on_break
+        self.hold_back = hold_back
         self.whole_sentences = whole_sentences
         self.settings = settings or Settings()
         self.filtered: dict[str, None] = {}
@@ -100,7 +104,8 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
         self._first_token = first_token
         self._backup_first_token = backup_first_token or first_token
         self._stall = stall
-        self._last_words = last_words(apology=apology, closing=closing)
+        self._apology = apology
+        self._closing = closing
         self._silence: tuple[Policy, ...] = (stay_silent,) if allow_empty else ()
         self._owns_client = not isinstance(models[0] if models else None, Client)
         self.client = _client(models, hedge_after, hedge_share, clock)
@@ -164,12 +169,15 @@ class HoldfastLLM(llm.LLM[Literal["holdfast"]]):
         backup = replace(timeouts, first_event=min(theirs, self._backup_first_token))
         return Bounds(min(options.deadline, self._deadline), timeouts, backup)
 
-    def policies(self, bounds: Bounds, first: Policy, consultations: Iterable[Consultation]) -> tuple[Policy, ...]:
+    def policies(
+        self, bounds: Bounds, consultations: Iterable[Consultation], begun: Callable[[], bool]
+    ) -> list[Policy]:
         """Who decides about the failures of a call: the handlers, then the client's policies, then the last words."""
         consulted = (consultation.policy for consultation in consultations)
-        deciding: Iterable[Policy] = (*consulted, *self._silence, *self.client.model.policies)
         primary = self.client.model.name
-        return (first, *(patient(policy, primary, bounds.backup) for policy in deciding), self._last_words)
+        deciding = (*consulted, *self._silence, *self.client.model.policies)
+        last = last_words(lambda: self._closing if begun() else self._apology)
+        return [*(patient(policy, primary, bounds.backup) for policy in deciding), last]
 
     def leave_out(self, ids: Iterable[str]) -> None:
         """Keep the items with these ids out of every later request. Their record stays in the session's history."""

@@ -25,6 +25,7 @@ from holdfast.events import Finish
 from holdfast.recovery.attempt import Answer, Attempt, Decision, Failure, History
 from holdfast.request import Request, Settings
 from holdfast.response import Response
+from holdfast.runtime.ask import Ask
 
 if TYPE_CHECKING:
     from holdfast.adapters.livekit.llm import HoldfastLLM
@@ -84,22 +85,28 @@ class HoldfastStream(llm.LLMStream):
 
     async def _speak(self) -> Finish | None:
         finish: Finish | None = None
-        owner, bounds = self._owner, self._owner.bounds(self._conn_options)
-        stream = owner.client.stream(
-            self._request().replace(timeouts=bounds.timeouts),
-            on_break=owner.on_break,
-            deadline=bounds.deadline,
-            verdicts=(callable_arguments,),
-            policies=owner.policies(bounds, self._note_filtered, self._consultations),
-            observe=self._observe,
-        )
-        async with stream:
+        async with self._owner.client.stream(self._request(), **self._ask()) as stream:
             async for event in stream.events(restarts=False):
                 self._send(self._speech.feed(event))
                 if isinstance(event, Finish):
                     finish = event
                     self._note_end(event)
         return finish
+
+    def _ask(self) -> Ask:
+        owner, bounds = self._owner, self._owner.bounds(self._conn_options)
+        policies = owner.policies(bounds, self._consultations, lambda: self._speech.begun)
+        ask = Ask(
+            on_break=owner.on_break,
+            deadline=bounds.deadline,
+            timeouts=bounds.timeouts,
+            verdicts=(callable_arguments,),
+            policies=(self._note_filtered, *policies),
+            observe=self._observe,
+        )
+        if owner.hold_back is not None:
+            ask["hold_back"] = owner.hold_back
+        return ask
 
     def _request(self) -> Request:
         tools = tools_of(self._tools)
@@ -139,6 +146,8 @@ class HoldfastStream(llm.LLMStream):
         if finish.attempts and finish.degraded is None:
             self._owner.answers(finish.attempts[-1].model)
         if finish.truncated and self._unhandled is not None:
+            if not self._speech.begun:  # the half sentence was kept back: nothing was heard, so this is no answer
+                raise self._unhandled
             self._emit_handled(self._unhandled)
 
     def _emit_handled(self, error: ModelError) -> None:
