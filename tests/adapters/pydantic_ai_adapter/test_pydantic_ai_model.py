@@ -421,6 +421,13 @@ def test_the_identity_is_the_primarys(scripted):
     assert (model.system, model.model_name, model.model_id) == ("openai", "gpt-5-mini", "openai:gpt-5-mini")
 
 
+def test_two_chains_are_two_and_show_their_members(scripted):
+    one, other = scripted("Hi")[0], scripted("Hi")[0]
+    assert one != other
+    assert repr(one) == "HoldfastModel(Client('openai/gpt-5-mini'))"
+    assert len({one, other}) == 2
+
+
 def test_the_profile_is_the_weakest_members(scripted):
     alone, _ = scripted("Hi")
     both, *_ = scripted("Hi", fallback=["Hi"])

@@ -22,7 +22,7 @@ from holdfast.simulator import Simulator, expected_answer, parse
 # Another provider may be asked about what one refuses; by default it is not.
 POLICIES = (*DEFAULT_POLICIES, fallback(on=(*ELSEWHERE, ContentFilterError)))
 QUICK = Timeouts(connect=2, first_event=0.3, idle=0.3, total=3)
-PROMPTS = [f"What is kelp, part {number}?" for number in range(60)]
+PROMPTS = [f"What is kelp, part {number}?" for number in range(40)]
 
 
 class Place(BaseModel):
@@ -90,7 +90,7 @@ async def test_no_mode_gives_a_wrong_answer_as_a_right_one(simulator, on_break):
     async with native(simulator) as inner:
         model = HoldfastModel(inner.client, on_break=on_break)
         right = sum(await asyncio.gather(*(_is_right(model, prompt) for prompt in PROMPTS)))
-    assert right >= (58 if on_break in ("hold", "restart", "resume") else 30)
+    assert right >= (39 if on_break in ("hold", "restart", "resume") else 20)
 
 
 async def _is_right(model, prompt):
@@ -164,22 +164,22 @@ async def hopeless():
         yield running
 
 
-@pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
-    ("model", "kind"),
+    ("model", "kind", "stream"),
     [
-        ("picky", theirs.ContentFilterError),
-        ("down", theirs.ModelOverloadedError),
-        ("slow", theirs.ModelRequestTimeout),
-        ("cut", theirs.ModelConnectionError),
+        ("picky", theirs.ContentFilterError, False),
+        ("picky", theirs.ContentFilterError, True),
+        ("down", theirs.ModelOverloadedError, False),
+        ("down", theirs.ModelOverloadedError, True),
+        ("slow", theirs.ModelRequestTimeout, False),
+        ("slow", theirs.ModelRequestTimeout, True),
+        ("cut", theirs.ModelConnectionError, True),
     ],
 )
 async def test_what_cannot_be_saved_is_their_error_in_time(hopeless, model, kind, stream):
     here = Endpoint("here", base_url=hopeless.base_url(), api_key="key")
     async with Client(here.model(model), max_attempts=2, random=lambda: 0.0) as client:
         agent = Agent(HoldfastModel(client), model_settings={"request_timeout": 1.0})
-        if model == "cut" and not stream:  # an unstreamed answer is not cut in its middle by this fault
-            pytest.skip("a fault of streams")
         async with asyncio.timeout(5):
             with pytest.raises(kind):
                 await (streamed if stream else ran)(agent, "What is kelp?")

@@ -167,6 +167,15 @@ async def test_cancelling_between_events_closes_the_call_and_ends_quietly(script
     assert (primary.active, primary.abandoned) == (0, 1)
 
 
+async def test_a_run_that_is_cancelled_keeps_what_came(scripted):
+    model, primary = scripted([*WORDS[:3], Pause()])
+    async with Agent(model).run_stream("Tell") as run:
+        async for _ in run.stream_text(delta=True, debounce_by=None):
+            await run.cancel()
+        assert run.response.state == "interrupted"
+    assert (primary.active, primary.abandoned) == (0, 1)
+
+
 async def test_cancelling_from_another_task_wakes_the_reader(scripted, clock):
     clock.autojump = False
     model, primary = scripted(["Half", Pause()])

@@ -84,6 +84,12 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         self._exits = AsyncExitStack()
         super().__init__(settings=settings, profile=_over(abilities.profile, profile))
 
+    def __repr__(self) -> str:
+        return f"HoldfastModel({self.client!r})"
+
+    __eq__ = object.__eq__  # two chains of one profile are two
+    __hash__ = object.__hash__
+
     @property
     def model_name(self) -> str:
         """The primary's name, without its endpoint."""

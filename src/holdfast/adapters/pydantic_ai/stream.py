@@ -69,6 +69,7 @@ class HoldfastStream(StreamedResponse):
     began: datetime
     _start: ResponseStart = field(default_factory=ResponseStart, init=False)
     _era: int = field(default=0, init=False)
+    _url: str | None = field(default=None, init=False)
     _void: int = field(default=0, init=False)
     _original: Sequence[ModelResponsePart] | None = field(default=None, init=False)
     _signatures: dict[int, str] = field(default_factory=dict, init=False)
@@ -173,6 +174,8 @@ class HoldfastStream(StreamedResponse):
         self.finish_reason = original.finish_reason
         self.provider_details = original.provider_details
         self.provider_response_id = original.provider_response_id
+        self.canonical_system = original.canonical_system
+        self._url = original.provider_url
         self.state = original.state
         if _said(original.parts) == _said(self._parts_manager.get_parts()[self._void :]):
             self._original = original.parts
@@ -220,8 +223,8 @@ class HoldfastStream(StreamedResponse):
 
     @property
     def provider_url(self) -> str | None:
-        """None: a chain has no address of its own."""
-        return None
+        """The address that a Pydantic AI model inside says it asked; a chain has none of its own."""
+        return self._url
 
     @property
     def timestamp(self) -> datetime:
