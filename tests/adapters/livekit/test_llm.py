@@ -23,7 +23,7 @@ from holdfast.errors import (
 )
 from holdfast.events import Finish, ResponseStart, ToolCallDelta, ToolCallStart, UsageUpdate
 from holdfast.messages import SystemMessage, Thinking, ToolCall, UserMessage
-from holdfast.request import NamedTool
+from holdfast.request import NamedTool, Settings
 from holdfast.testing import FakeClock, Pause, ScriptedModel
 from holdfast.usage import Usage
 
@@ -428,6 +428,14 @@ class TestContract:
         assert (request.settings.max_tokens, request.settings.stop) == (9, ("x",))
         assert request.extra == {"service_tier": "flex"}
         assert request.stream
+
+    async def test_settings_of_a_call_go_over_the_llms_and_those_over_the_clients(self):
+        model = ScriptedModel("Fine.")
+        client = Client(model, settings=Settings(temperature=0.1, top_p=0.1, seed=1))
+        ours = HoldfastLLM(client, settings=Settings(temperature=0.2, top_p=0.2))
+        await answer(ours, extra_kwargs={"temperature": 0.3})
+        settings = model.requests[0].settings
+        assert (settings.temperature, settings.top_p, settings.seed) == (0.3, 0.2, 1)
 
     async def test_collect_gives_text_calls_usage_and_notes(self):
         model = ScriptedModel(["Let me look.", ToolCall("c1", "f", '{"a": 1}')], usage=Usage(2, 3))

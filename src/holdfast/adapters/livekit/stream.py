@@ -85,7 +85,9 @@ class HoldfastStream(llm.LLMStream):
 
     async def _speak(self) -> Finish | None:
         finish: Finish | None = None
-        async with self._owner.client.stream(self._request(), **self._ask()) as stream:
+        request = self._request()
+        # The settings once more: a client lays its own over those of a whole request.
+        async with self._owner.client.stream(request, settings=request.settings, **self._ask()) as stream:
             async for event in stream.events(restarts=False):
                 self._send(self._speech.feed(event))
                 if isinstance(event, Finish):
