@@ -117,6 +117,7 @@ async def summarise(
     how = _scaled(how, windows.window(summariser.name))
     said = [message for message in span.messages if not isinstance(message, SystemMessage)]  # these are sent anyway
     texts = transcript(said, family, _LONGEST_TEXT)
+    words = ""
     for overflows in range(_OVERFLOWS + 1):
         room = _room(summariser.name, counter, windows, how) // 2**overflows
         try:

@@ -145,7 +145,7 @@ def terminate(at: Literal["limit", "act"] = "limit") -> Strategy:
 
 def _parts(draft: Draft) -> dict[str, int]:
     ledger = draft.ledger
-    sizes = dict.fromkeys(("instructions", "task", "tool results", "other messages"), 0)
+    sizes: dict[str, int] = dict.fromkeys(("instructions", "task", "tool results", "other messages"), 0)
     task = None if ledger.task is None else sent_message(ledger, draft.view, ledger.task)
     for message in render(ledger, draft.view):
         match message:

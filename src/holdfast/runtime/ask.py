@@ -51,6 +51,7 @@ class Ask(TypedDict, total=False):
 
 
 _SETTINGS: Final = frozenset(Settings.__struct_fields__)
+_FIELDS: Final = ("tool_choice", "extra", "headers", "timeouts")
 _CHOICES: Final = ("auto", "required", "none")
 _KINDS: Final = (SystemMessage, UserMessage, AssistantMessage, ToolMessage)
 
@@ -69,13 +70,11 @@ def request_of(messages: Messages, ask: Ask, *, base: Settings, stream: bool) ->
         request = messages.replace(stream=stream, settings=settings.over(messages.settings))
     else:
         request = Request(messages=_messages(messages), settings=settings, stream=stream)
-    changes: dict[str, Any] = {
-        name: ask[name] for name in ("tool_choice", "extra", "headers", "timeouts") if name in ask
-    }
+    changes: dict[str, Any] = {name: value for name, value in ask.items() if name in _FIELDS}
     if "tools" in ask:
         changes["tools"] = tuple(ask["tools"])
-    if ask.get("output") is not None:
-        changes["output"] = _output(ask["output"])
+    if (shape := ask.get("output")) is not None:
+        changes["output"] = _output(shape)
     request = request.replace(**changes) if changes else request
     check(request)
     return request

@@ -323,7 +323,8 @@ class Client:
     def _options(self, ask: Ask) -> Options:
         bounds = ("on_break", "hold_back", "deadline", "max_attempts", "observe")
         stated: dict[str, Any] = {name: each for name, each in ask.items() if name in bounds}
-        stated |= {name: tuple(ask[name]) for name in ("verdicts", "policies") if name in ask}
+        lists: dict[str, Any] = {name: each for name, each in ask.items() if name in ("verdicts", "policies")}
+        stated |= {name: tuple(each) for name, each in lists.items()}
         options = self._engine.options
         return _checked(replace(options, **stated), self._leaves) if stated else options
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from holdfast.errors import ModelTimeoutError
 from holdfast.events import Event, ThinkingDelta
@@ -159,7 +159,8 @@ async def ticking(
     finally:
         if timer is not None:
             timer.cancel()
-        pending = [task for task in (ringing, waiting) if task is not None and not task.done()]
+        tasks: list[asyncio.Future[Any]] = [ringing] if waiting is None else [ringing, waiting]
+        pending = [task for task in tasks if not task.done()]
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)

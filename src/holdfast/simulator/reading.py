@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Optional
 
 import msgspec
 
@@ -65,7 +65,7 @@ def builtin(name: str) -> Scenario:
 
 
 def _packaged(name: str) -> dict[str, Any]:
-    return tomllib.loads(files(__package__).joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(files("holdfast.simulator").joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _toml(text: str, where: str) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _read_model(data: Mapping[str, Any], where: str) -> SimulatedModel:
         "rate_limit": RateLimit | None,
         "resumable": bool,
     }
-    manner = {"think": bool, "sentences": Count | None, "continuation": Style}
+    manner = {"think": bool, "sentences": Optional[Count], "continuation": Style}  # noqa: UP045  # Annotated has no "|"
     _only(data, {*read, *manner, "rules"}, where)
     stated = {key: _convert(data[key], kind, f"{where}.{key}") for key, kind in read.items() if key in data}
     spoken = {key: _convert(data[key], kind, f"{where}.{key}") for key, kind in manner.items() if key in data}

@@ -68,7 +68,7 @@ def final_tool(request: Request, model: str, dialect: Dialect) -> str | None:
 
 def history_rules(usable: Means, messages: tuple[Message, ...] = ()) -> HistoryRules:
     """What this wire takes of a history (docs, "Messages", "Tool use", "Vision", "PDF support")."""
-    kinds = frozenset(kind for kind in _KINDS if _is_taken(kind, usable.dialect))
+    kinds: frozenset[Kind] = frozenset(kind for kind in _KINDS if _is_taken(kind, usable.dialect))
     return HistoryRules(
         origin=ORIGIN,
         system="anywhere" if usable.row.inline_system else "first",

@@ -131,8 +131,9 @@ def _assistant(given: dict[str, Any], name: str | None) -> AssistantMessage:
     if isinstance(given.get("audio"), dict) and given["audio"].get("id"):
         parts.append(Audio(id=given["audio"]["id"]))
     parts += [image for item in given.get("images") or () if (image := read_image(item)) is not None]
-    plain = not parts or (isinstance(content, str) and parts == [Text(content)])
-    return AssistantMessage((content or "") if plain else tuple(parts), name)
+    if isinstance(content, str) and parts == [Text(content)]:
+        return AssistantMessage(content, name)
+    return AssistantMessage(tuple(parts) or "", name)
 
 
 def _thinking(given: dict[str, Any]) -> Iterator[Thinking]:

@@ -47,8 +47,8 @@ def error_of(kind: str, scene: Scene, message: str | None = None, **facts: Any) 
         stated.setdefault("categories", ("violence",))
     if kind == "context_overflow":
         asked = scene.response.usage.input_tokens
-        stated.setdefault("limit", Limit(max_tokens=max(asked // 2, 1), requested_tokens=asked, input_tokens=asked))
-        message = message or _overflow(stated["limit"])
+        limit = Limit(max_tokens=max(asked // 2, 1), requested_tokens=asked, input_tokens=asked)
+        message = message or _overflow(stated.setdefault("limit", limit) or limit)
     return ERRORS[kind](message or _MESSAGES[kind], **stated)
 
 
