@@ -86,8 +86,7 @@ class HoldfastStream(llm.LLMStream):
     async def _speak(self) -> Finish | None:
         finish: Finish | None = None
         request = self._request()
-        # The settings once more: a client lays its own over those of a whole request.
-        async with self._owner.client.stream(request, settings=request.settings, **self._ask()) as stream:
+        async with self._owner.client.stream(request, **self._ask(request)) as stream:
             async for event in stream.events(restarts=False):
                 self._send(self._speech.feed(event))
                 if isinstance(event, Finish):
@@ -95,10 +94,11 @@ class HoldfastStream(llm.LLMStream):
                     self._note_end(event)
         return finish
 
-    def _ask(self) -> Ask:
+    def _ask(self, request: Request) -> Ask:
         owner, bounds = self._owner, self._owner.bounds(self._conn_options)
         policies = owner.policies(bounds, self._consultations, lambda: self._speech.begun)
         ask = Ask(
+            settings=request.settings,  # a client lays its own over those of a whole request
             on_break=owner.on_break,
             deadline=bounds.deadline,
             timeouts=bounds.timeouts,
