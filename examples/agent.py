@@ -54,8 +54,8 @@ async def main() -> None:
     ):
         for question in (
             "When are you open?",
-            "Please call list_files",
-            "Now call read_log, and tell me what is in it.",
+            "Do call list_files now",
+            "Now call read_log please",
         ):
             print(f"\n> {question}")
             async with agent.stream(question) as stream:
