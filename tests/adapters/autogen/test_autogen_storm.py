@@ -27,7 +27,7 @@ from holdfast.adapters.autogen.filtered import FILTERED
 from holdfast.simulator import Simulator, expected_answer, load
 
 PROMPTS = [f"Tell me fact number {number} about the sea." for number in range(60)]
-QUICK = Timeouts(connect=2, first_event=0.4, idle=0.4, total=4)
+PATIENCE = Timeouts(connect=5, first_event=1, idle=1, total=15)  # the storm's stalls take 4 s
 
 
 ELSEWHERE = (fallback(on=(ContentFilterError,)), *DEFAULT_POLICIES)
@@ -39,7 +39,7 @@ async def in_the_storm(policies=None):
     async with Simulator(load("storm")) as storm:
         here = Endpoint("here", base_url=storm.base_url(), api_key="key")
         models = here.model("stormy"), here.model("calm")
-        client = HoldfastChatCompletionClient(*models, policies=policies, timeouts=QUICK, deadline=10)
+        client = HoldfastChatCompletionClient(*models, policies=policies, timeouts=PATIENCE, deadline=45)
         yield client
         await client.close()
         faults = Counter(request.fault for request in storm.requests)
@@ -69,7 +69,7 @@ async def asked(client, prompt, kind, stream):
 
 
 async def outcomes_of(client, kind, stream):
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(90):
         return Counter(await asyncio.gather(*(asked(client, prompt, kind, stream) for prompt in PROMPTS)))
 
 
@@ -88,12 +88,12 @@ async def test_agents_survive_the_storm(kind, stream):
     assert outcomes["right"] >= 0.95 * len(PROMPTS), outcomes
 
 
-@KINDS
-async def test_what_a_filter_refuses_is_said_to_be_refused(kind, stream):
+@pytest.mark.parametrize(("kind", "stream"), [(ResilientAssistantAgent, True)], ids=["resilient"])
+async def test_without_asking_elsewhere_only_what_a_filter_refuses_is_missing(kind, stream):
     async with in_the_storm() as client:
         outcomes = await outcomes_of(client, kind, stream)
     assert outcomes["right"] + outcomes["refused"] == len(PROMPTS), outcomes
-    assert outcomes["refused"] > 0
+    assert outcomes["right"] >= 0.9 * len(PROMPTS), outcomes
 
 
 class Forecast(BaseModel):
@@ -115,7 +115,7 @@ async def test_tools_and_structured_answers_survive_the_storm(stream):
         forecast = (await shaped.run(task=f"How is the weather at place {number}?")).messages[-1].content
         return spoken.startswith("[") and spoken.endswith("]") and isinstance(forecast, Forecast)
 
-    async with in_the_storm(ELSEWHERE) as client, asyncio.timeout(60):
+    async with in_the_storm(ELSEWHERE) as client, asyncio.timeout(90):
         right = await asyncio.gather(*(asked(client, number) for number in range(30)))
     assert all(right)
 
@@ -130,7 +130,7 @@ async def test_a_team_survives_the_storm():
         (task, first, second) = result.messages
         return outcome(task.content, first.content), outcome(first.content, second.content)
 
-    async with in_the_storm(ELSEWHERE) as client, asyncio.timeout(60):
+    async with in_the_storm(ELSEWHERE) as client, asyncio.timeout(90):
         rounds = await asyncio.gather(*(team(client, prompt) for prompt in PROMPTS[:30]))
     outcomes = Counter(chain.from_iterable(rounds))
     assert outcomes["wrong"] == 0
@@ -147,7 +147,7 @@ async def test_a_team_whose_speakers_are_selected_survives_the_storm(stream):
         (task, spoken) = (await chat.run(task=prompt)).messages
         return outcome(task.content, spoken.content)
 
-    async with in_the_storm(ELSEWHERE) as client, asyncio.timeout(60):
+    async with in_the_storm(ELSEWHERE) as client, asyncio.timeout(90):
         outcomes = Counter(await asyncio.gather(*(team(client, prompt) for prompt in PROMPTS[:30])))
     assert outcomes["wrong"] == 0
     assert outcomes["right"] >= 0.95 * 30, outcomes

@@ -178,7 +178,7 @@ async def test_streams_broken_over_real_http_are_told_and_end_right(simulator, f
     broken = SimulatedModel(rules=(Rule(FAULTS[fault](**tuned), When(attempts=1)),))
     running = await simulator(broken=broken)
     here = Endpoint("here", base_url=running.base_url(), api_key="key")
-    quick = Timeouts(connect=2, first_event=0.15, idle=0.15, total=3)
+    quick = Timeouts(connect=2, first_event=0.3, idle=0.3, total=3)
     client = HoldfastChatCompletionClient(here.model("broken"), timeouts=quick)
     items, error = await streamed(client, [said("What is kelp?")])
     await client.close()
