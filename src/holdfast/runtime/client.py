@@ -255,6 +255,7 @@ class Client:
         return self._windows.window(self._engine.name) - self._count(request)
 
     def _count(self, request: Request) -> int:
+        self._engine.learn = self._counter.observe  # whoever counts wants the counts corrected; nobody else pays for it
         return self._counter.count(request, self._engine.name).tokens
 
     @property

@@ -233,6 +233,8 @@ class CallInProgress:
             for loser in losers:
                 self._book(loser.usage or Usage(), loser.model)
             self._book(response.usage, None if winner is None else winner.model)
+            if engine.learn is not None:
+                engine.learn(self._attempt.request, response.usage, name)
         self._settled = True
 
     def _book(self, usage: Usage, model: str | None = None) -> None:

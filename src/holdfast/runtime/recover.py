@@ -29,6 +29,7 @@ from holdfast.request import Request
 from holdfast.runtime.clock import Clock, SystemClock
 from holdfast.runtime.in_progress import CallInProgress
 from holdfast.runtime.options import Bookkeeper, Observer, Options
+from holdfast.usage import Usage
 
 
 class Recover:
@@ -42,6 +43,9 @@ class Recover:
         budget, health: what is shared between calls.
         repair, window: what the policies may ask about requests that are too large.
         observe, book: told of failures, and of tokens.
+
+    Attributes:
+        learn: told of every answered request, its usage and the model's name, for counts that usage corrects.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Recover:
         self.random = random
         self.observe = observe
         self.book = book
+        self.learn: Callable[[Request, Usage, str], object] | None = None
 
     @property
     def name(self) -> str:
