@@ -8,8 +8,9 @@ from itertools import product
 import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput, PromptedOutput, ToolOutput
-from pydantic_ai.messages import ModelResponse
+from pydantic_ai.messages import ModelResponse, TextPart
 from pydantic_ai.models.anthropic import AnthropicModel
+from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -84,3 +85,25 @@ async def test_a_chain_of_one_is_transparent(wire, case, streamed):
     half = len(bodies[0])
     assert bodies[1][half:] == bodies[0]
     assert histories[1] == histories[0]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_the_frameworks_own_feedback_is_prepared_once(streamed):
+    seen = []
+
+    def answered(messages, info):
+        seen.append([part.content for message in messages for part in message.parts])
+        return '{"answer": 1}' if len(seen) % 2 else '{"answer": "kelp"}'
+
+    def whole(messages, info):
+        return ModelResponse([TextPart(answered(messages, info))])
+
+    async def flow(messages, info):
+        yield answered(messages, info)
+
+    stock = FunctionModel(whole, stream_function=flow, model_name="double")
+    for model in (stock, HoldfastModel(PydanticModel(stock))):
+        await history_of(model, {"output_type": NativeOutput(Told)}, "What is kelp?", streamed)
+    assert len(seen) == 4
+    assert seen[2:] == seen[:2]
+    assert "validation" in seen[1][-1]

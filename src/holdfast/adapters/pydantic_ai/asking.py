@@ -53,7 +53,7 @@ class Question(Struct, frozen=True, kw_only=True):
     """The arguments of `Model.request` and `Model.request_stream`."""
 
     messages: list[ModelMessage]
-    settings: ModelSettings
+    settings: ModelSettings | None
     parameters: ModelRequestParameters
     run: RunContext[Any] | None = None
 
@@ -154,7 +154,7 @@ def _detail(part: Image | Document | Audio) -> dict[str, Any] | None:
     return {"detail": part.detail} if isinstance(part, Image) and part.detail else None
 
 
-def _settings(request: Request, asked: Asked | None) -> ModelSettings:
+def _settings(request: Request, asked: Asked | None) -> ModelSettings | None:
     """The agent's settings, with what a policy has changed laid over them."""
     before = asked.built[3] if asked is not None and asked.built is not None else Settings()
     settings: dict[str, Any] = dict(asked.settings) if asked is not None else {}
@@ -168,7 +168,7 @@ def _settings(request: Request, asked: Asked | None) -> ModelSettings:
         settings["thinking"] = False if now.reasoning_effort == "none" else now.reasoning_effort
     if asked is None or not _as_asked(request, asked):
         settings |= _without_agent(request)
-    return cast("ModelSettings", settings)
+    return cast("ModelSettings", settings) or None
 
 
 def _without_agent(request: Request) -> dict[str, Any]:

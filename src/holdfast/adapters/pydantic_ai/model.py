@@ -167,6 +167,12 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
             with anyio.CancelScope(shield=True):
                 await stream.close_stream()
 
+    def prepare_messages(
+        self, messages: list[ModelMessage], model_request_parameters: ModelRequestParameters | None = None
+    ) -> list[ModelMessage]:
+        """The messages as this model takes them; to be prepared once only, so it is left to each model inside."""
+        return messages if self._inners else super().prepare_messages(messages, model_request_parameters)
+
     async def count_tokens(
         self,
         messages: list[ModelMessage],
@@ -225,11 +231,12 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         if self._sends and sends:
             check_allow_model_requests()
         prepared, parameters = self.prepare_request(model_settings, model_request_parameters)
+        ready = super().prepare_messages(messages, model_request_parameters) if self._inners else messages
         asked = Asked(
             messages=messages,
             settings=merge_model_settings(self.settings, model_settings) or {},
             parameters=model_request_parameters,
-            converted=from_history(messages, instructions(self, messages, parameters)),
+            converted=from_history(ready, instructions(self, ready, parameters)),
             run=run,
         )
         settings = prepared or {}

@@ -69,8 +69,10 @@ class HoldfastStream(StreamedResponse):
     began: datetime
     _start: ResponseStart = field(default_factory=ResponseStart, init=False)
     _era: int = field(default=0, init=False)
+    _provider: str | None = field(default=None, init=False)
     _url: str | None = field(default=None, init=False)
     _void: int = field(default=0, init=False)
+    _call: ToolCallStart | None = field(default=None, init=False)
     _original: Sequence[ModelResponsePart] | None = field(default=None, init=False)
     _signatures: dict[int, str] = field(default_factory=dict, init=False)
     _reader: asyncio.Task[Any] | None = field(default=None, init=False)
@@ -100,6 +102,19 @@ class HoldfastStream(StreamedResponse):
             self._reader = None
 
     def _feed(self, event: Event) -> Iterator[ModelResponseStreamEvent]:
+        """Their events for one of ours; a call begins together with the first of its arguments."""
+        call, self._call = self._call, None
+        if isinstance(event, ToolCallDelta) and call is not None and call.part == event.part:
+            yield from self._begin(call, event.arguments)
+            return
+        if call is not None:
+            yield from self._begin(call, "")
+        if isinstance(event, ToolCallStart):
+            self._call = event
+        else:
+            yield from self._show(event)
+
+    def _show(self, event: Event) -> Iterator[ModelResponseStreamEvent]:
         manager = self._parts_manager
         match event:
             case TextDelta():
@@ -112,15 +127,6 @@ class HoldfastStream(StreamedResponse):
                 )
             case ThinkingDelta():
                 yield from self._think(event)
-            case ToolCallStart():
-                yield from manager.handle_tool_call_delta_events(
-                    vendor_part_id=(self._era, event.part),
-                    tool_name=event.name,
-                    args="",
-                    tool_call_id=event.id,
-                    provider_name=self.provider_name if event.item_id or event.signature else None,
-                    provider_details=call_notes(event.item_id, event.signature, event.origin),
-                )
             case ToolCallDelta():
                 yield from manager.handle_tool_call_delta_events(
                     vendor_part_id=(self._era, event.part), args=event.arguments
@@ -133,11 +139,22 @@ class HoldfastStream(StreamedResponse):
                 self._usage = usage_of(event.usage)
             case ResponseStart():
                 self._start = event
+                self._provider = provider_name(event.provider) if event.provider else split(self.model)[0]
                 self.provider_response_id = event.id or event.request_id
             case Restart():
                 self._start_over()
             case Finish():
                 self._finish(self.source.response())
+
+    def _begin(self, call: ToolCallStart, arguments: str) -> Iterator[ModelResponseStreamEvent]:
+        yield from self._parts_manager.handle_tool_call_delta_events(
+            vendor_part_id=(self._era, call.part),
+            tool_name=call.name,
+            args=arguments,
+            tool_call_id=call.id,
+            provider_name=self.provider_name if call.item_id or call.signature else None,
+            provider_details=call_notes(call.item_id, call.signature, call.origin),
+        )
 
     def _think(self, event: ThinkingDelta) -> Iterator[ModelResponseStreamEvent]:
         signature = None
@@ -176,6 +193,7 @@ class HoldfastStream(StreamedResponse):
         self.provider_response_id = original.provider_response_id
         self.canonical_system = original.canonical_system
         self._url = original.provider_url
+        self._provider = original.provider_name
         self.state = original.state
         if _said(original.parts) == _said(self._parts_manager.get_parts()[self._void :]):
             self._original = original.parts
@@ -219,7 +237,7 @@ class HoldfastStream(StreamedResponse):
     @property
     def provider_name(self) -> str | None:
         """Its provider."""
-        return provider_name(self._start.provider) if self._start.provider else split(self.model)[0]
+        return self._provider
 
     @property
     def provider_url(self) -> str | None:
