@@ -200,6 +200,28 @@ async def test_a_conversation_of_ones_own_is_gone_on_with():
     assert [type(message) for message in adopted.conversation.messages].count(SystemMessage) == 1
 
 
+async def test_an_empty_conversation_of_ones_own_is_kept_with_its_thresholds():
+    own = Conversation(thresholds=Thresholds(act=0.5))
+    _, adopted = agent("Yes.", conversation=own, windows=None)
+    await adopted.run("?")
+    assert adopted.conversation is own
+    adopted.clear()
+    assert adopted.conversation.thresholds == Thresholds(act=0.5)
+    assert len(adopted.conversation) == 0
+
+
+async def test_another_conversation_voids_the_summary_of_the_old_one():
+    clock = FakeClock()
+    summariser = ScriptedModel(Pause(), name="s/s", then="last", clock=clock)
+    _, wordy = agent("ok " * 50, clock=clock, windows=3000, compact_with=summariser)
+    while not summariser.active:
+        await wordy.run("word " * 60)
+        await clock.settle()
+    wordy.clear()
+    await clock.settle()
+    assert summariser.active == 0
+
+
 async def test_the_meter_shows_used_and_window():
     _, metered = agent("Yes.", usage=Usage(input_tokens=777), windows=5000)
     await metered.run("?")

@@ -83,7 +83,7 @@ class Agent:
         self._settings = settings or Settings()
         self._summariser = Client(compact_with, clock=client.model.clock) if isinstance(compact_with, str) else None
         self._memory = Memory(
-            self._adopt(conversation or Conversation()),
+            self._adopt(Conversation() if conversation is None else conversation),
             client.model.name,
             limits=limits,
             background=self._background(compact_with, compaction),
@@ -171,14 +171,13 @@ class Agent:
             msgspec.ValidationError: it is something else.
         """
         now = self.conversation
-        self._memory.conversation = self._adopt(
-            Conversation.from_json(data, thresholds=now.thresholds, strategies=now.strategies)
-        )
+        saved = Conversation.from_json(data, thresholds=now.thresholds, strategies=now.strategies)
+        self._memory.turn_to(self._adopt(saved))
 
     def clear(self) -> None:
         """Begin a new conversation."""
         now = self.conversation
-        self._memory.conversation = self._adopt(Conversation(thresholds=now.thresholds, strategies=now.strategies))
+        self._memory.turn_to(self._adopt(Conversation(thresholds=now.thresholds, strategies=now.strategies)))
 
     async def close(self) -> None:
         """End the background work. The client is left open."""

@@ -58,6 +58,13 @@ class Memory:
         self._heard = len(conversation)
         self._most: dict[str, int] = {}
 
+    def turn_to(self, conversation: Conversation) -> None:
+        """Go on with another conversation."""
+        self.conversation = conversation
+        self._heard = len(conversation)
+        if self.background is not None:
+            self.background.cancel()
+
     def fitted(self, template: Request) -> tuple[Request, Mapping[str, Any]]:
         """The request with what is sent now, and the report of what was done for it.
 

@@ -27,7 +27,7 @@ _LOG: Final = logging.getLogger("holdfast")
 class _For(Struct, frozen=True):
     """What a summary is made for."""
 
-    conversation: int
+    conversation: Conversation
     generation: int
     model: str
 
@@ -106,4 +106,4 @@ class Compacting:
 
 
 def _wanted(conversation: Conversation, model: str) -> _For:
-    return _For(id(conversation), conversation.view.generation, model)
+    return _For(conversation, conversation.view.generation, model)
