@@ -66,6 +66,13 @@ async def test_messages_are_given_in_any_of_these_forms(messages):
     assert model.requests[0].messages == (UserMessage("Hi"),)
 
 
+async def test_a_whole_requests_own_settings_win_over_the_clients():
+    model = ScriptedModel("Yes.")
+    client = Client(model, settings=Settings(temperature=0.1, seed=1))
+    await client.create(Request(messages=(UserMessage("Hi"),), settings=Settings(temperature=0.9)), top_p=0.5)
+    assert model.requests[0].settings == Settings(temperature=0.9, top_p=0.5, seed=1)
+
+
 async def test_a_setting_of_the_call_wins_over_its_settings_and_these_over_the_clients():
     model = ScriptedModel("Hello")
     client = Client(model, settings=Settings(temperature=0.1, top_p=0.1, seed=1))

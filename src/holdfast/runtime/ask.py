@@ -65,11 +65,11 @@ def request_of(messages: Messages, ask: Ask, *, base: Settings, stream: bool) ->
     stated: dict[str, Any] = {name: value for name, value in ask.items() if name in _SETTINGS}
     if "stop" in stated:
         stated["stop"] = (stated["stop"],) if isinstance(stated["stop"], str) else tuple(stated["stop"])
-    settings = Settings(**stated).over(ask.get("settings", Settings())).over(base)
+    settings = Settings(**stated).over(ask.get("settings", Settings()))
     if isinstance(messages, Request):
-        request = messages.replace(stream=stream, settings=settings.over(messages.settings))
+        request = messages.replace(stream=stream, settings=settings.over(messages.settings).over(base))
     else:
-        request = Request(messages=_messages(messages), settings=settings, stream=stream)
+        request = Request(messages=_messages(messages), settings=settings.over(base), stream=stream)
     changes: dict[str, Any] = {name: value for name, value in ask.items() if name in _FIELDS}
     if "tools" in ask:
         changes["tools"] = tuple(ask["tools"])
