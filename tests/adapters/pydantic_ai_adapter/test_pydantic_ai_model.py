@@ -371,6 +371,14 @@ async def test_the_last_error_is_raised_from_ours_with_its_history(scripted):
     assert len(ours.history) == 5
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_request_that_cannot_be_right_is_rejected_before_it_is_sent(scripted, streamed):
+    model, primary = scripted("Hi")
+    with pytest.raises(theirs.ModelRequestRejectedError, match="max_tokens"):
+        await output_of(Agent(model, model_settings=ModelSettings(max_tokens=0)), streamed)
+    assert primary.requests == []
+
+
 async def test_requests_can_be_forbidden(scripted):
     model, primary = scripted("Hi")
     with models.override_allow_model_requests(False), pytest.raises(RuntimeError, match="not allowed"):

@@ -34,7 +34,6 @@ from holdfast.model import Model
 from holdfast.recovery.screen import OnBreak
 from holdfast.runtime.ask import Ask
 from holdfast.runtime.client import Client
-from holdfast.runtime.stream import Stream
 
 
 class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
@@ -87,8 +86,11 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
     def __repr__(self) -> str:
         return f"HoldfastModel({self.client!r})"
 
-    __eq__ = object.__eq__  # two chains of one profile are two
-    __hash__ = object.__hash__
+    def __eq__(self, other: object) -> bool:
+        return self is other  # two chains of one profile are two
+
+    def __hash__(self) -> int:
+        return id(self)
 
     @property
     def model_name(self) -> str:
@@ -157,7 +159,10 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         messages = await self._with_files(messages)
         request, parameters = self._request(messages, model_settings, model_request_parameters, run)
         limits = self._limits(request, stream=True)
-        source: Stream = self.client.stream(request, **self._ask(request, limits))
+        try:
+            source = self.client.stream(request, **self._ask(request, limits))
+        except ModelError as error:
+            raise to_theirs(error, self.model_name, limits) from error
         stream = HoldfastStream(
             parameters, source=source, model=self.client.model.name, limits=limits, began=datetime.now(UTC)
         )
@@ -251,13 +256,19 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         return limits_of(request.asked.settings, base, request.asked.run, stream=stream)
 
     def _ask(self, request: AgentRequest, limits: Limits) -> Ask:
-        whole = request.tools or request.output is not None or self._prompts(request)
-        on_break: OnBreak = self.on_break or ("hold" if whole else "resume")
-        return {"deadline": limits.deadline, "timeouts": limits.timeouts, "on_break": on_break}
+        return {
+            "deadline": limits.deadline,
+            "timeouts": limits.timeouts,
+            "on_break": self.on_break or _fitting(request),
+        }
 
-    def _prompts(self, request: AgentRequest) -> bool:
-        """Whether a structured output is asked for in words alone."""
-        return request.asked is not None and request.asked.parameters.output_mode == "prompted"
+
+def _fitting(request: AgentRequest) -> OnBreak:
+    """What suits a request whose stream breaks: words may go on, a call or a structured output is needed whole."""
+    prompted = request.asked is not None and request.asked.parameters.output_mode == "prompted"
+    if request.tools or request.output is not None or prompted:
+        return "hold"
+    return "resume"
 
 
 def _over(known: ModelProfile, profile: ModelProfileSpec | None) -> ModelProfileSpec:
