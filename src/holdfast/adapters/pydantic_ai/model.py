@@ -126,7 +126,7 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         A refused answer comes back empty, with `finish_reason="content_filter"`; everything else that fails is raised
         as Pydantic AI's own error, from ours.
         """
-        messages = await self._with_files(messages)
+        messages = await self._ready(messages)
         request, _ = self._request(messages, model_settings, model_request_parameters, current_run())
         limits = self._limits(request, stream=False)
         began, name = datetime.now(UTC), self.client.model.name
@@ -156,7 +156,7 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
     ) -> AsyncGenerator[StreamedResponse, None]:
         """The answer as it comes. Errors are raised while it is read, also those of the first event."""
         run = run_context or current_run()
-        messages = await self._with_files(messages)
+        messages = await self._ready(messages)
         request, parameters = self._request(messages, model_settings, model_request_parameters, run)
         limits = self._limits(request, stream=True)
         try:
@@ -185,7 +185,7 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         model_request_parameters: ModelRequestParameters,
     ) -> RequestUsage:
         """How many tokens the primary would read; counted here, nothing is sent."""
-        request, _ = self._request(messages, model_settings, model_request_parameters, None, sends=False)
+        request, _ = self._request(messages, model_settings, model_request_parameters, None)
         return RequestUsage(input_tokens=self.client.count_tokens(request))
 
     def continuation_delay(self, response: ModelResponse) -> float | None:
@@ -219,9 +219,12 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
                 if self._owns:
                     await self.client.close()
 
-    async def _with_files(self, messages: list[ModelMessage]) -> list[ModelMessage]:
-        """The messages with the files that are to be downloaded; Pydantic AI's own models do that themselves."""
-        return await with_files(messages) if self._sends else messages
+    async def _ready(self, messages: list[ModelMessage]) -> list[ModelMessage]:
+        """Ask whether requests are allowed, and download files; Pydantic AI's own models do both themselves."""
+        if not self._sends:
+            return messages
+        check_allow_model_requests()
+        return await with_files(messages)
 
     def _request(
         self,
@@ -229,12 +232,8 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
         run: RunContext[Any] | None,
-        *,
-        sends: bool = True,
     ) -> tuple[AgentRequest, ModelRequestParameters]:
         """Our request, and the parameters as prepared for this model."""
-        if self._sends and sends:
-            check_allow_model_requests()
         prepared, parameters = self.prepare_request(model_settings, model_request_parameters)
         ready = super().prepare_messages(messages, model_request_parameters) if self._inners else messages
         asked = Asked(
@@ -256,11 +255,8 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         return limits_of(request.asked.settings, base, request.asked.run, stream=stream)
 
     def _ask(self, request: AgentRequest, limits: Limits) -> Ask:
-        return {
-            "deadline": limits.deadline,
-            "timeouts": limits.timeouts,
-            "on_break": self.on_break or _fitting(request),
-        }
+        on_break = self.on_break or _fitting(request)
+        return Ask(deadline=limits.deadline, timeouts=limits.timeouts, on_break=on_break)
 
 
 def _fitting(request: AgentRequest) -> OnBreak:
