@@ -30,6 +30,8 @@ from holdfast.usage import Usage
 
 _CUT_OFF: Final = "The call was cut off and not run. Send it again, whole and shorter."
 _LAST_STEP: Final = "Not run: no step is left. Answer with what you have."
+_ROUNDS: Final = 4
+"""Times that the conversation is made smaller after the client has given up."""
 _WHOLE: Final = frozenset({"tool_calls", "stop", "pause", "unknown"})
 """Finish reasons after which calls are complete; after the others the last of them may be a beginning."""
 
@@ -142,15 +144,30 @@ class Run:
             yield event
 
     async def _asked(self, template: Request) -> AsyncGenerator[AgentEvent, None]:
-        """The model's answer. One to a prompt that was cut without a word is void, and is asked for again once."""
-        memory, since, again = self._memory, self._seen, False
+        """The model's answer, asked for again where the conversation did not fit after all.
+
+        One to a prompt that was cut without a word is void, and is asked for again once. After a refusal that the
+        client could not repair the conversation gives way, as long as it can and for some rounds.
+        """
+        memory, since, again, rounds = self._memory, self._seen, False, 0
         request, context = memory.fitted(template)
         while True:
             if context["after"] != context["before"]:
                 yield Fitted(context)
-            async with aclosing(self._called(request)) as events:
-                async for event in events:
-                    yield event
+            try:
+                async with aclosing(self._called(request)) as events:
+                    async for event in events:
+                        yield event
+            except ContextOverflowError as error:
+                memory.give_way(error)
+                smaller, done = memory.fitted(template)
+                rounds += 1
+                if rounds > _ROUNDS or smaller == request:
+                    raise
+                if self._seen > since:
+                    yield Restart(error, since)
+                request, context = smaller, done
+                continue
             response = self._response
             if memory.learn(template, response):
                 break

@@ -14,8 +14,10 @@ from holdfast.context.conversation import Conversation
 from holdfast.context.families import family_of
 from holdfast.context.limits import ResultLimits, limit_results, result_limits
 from holdfast.context.mend import interrupted
+from holdfast.context.overflow import LEAST_WINDOW
 from holdfast.context.paging import Pages
 from holdfast.context.view import Replacement
+from holdfast.errors import ContextOverflowError
 from holdfast.events import AttemptRecord
 from holdfast.messages import (
     AssistantMessage,
@@ -35,7 +37,6 @@ WITHDRAWN: Final = "[What stood here was refused by the provider and is not show
 
 _PAGE: Final = 2000  # tokens of a page, at most
 _ROOM: Final = 4000  # tokens; the limits on results are made for no smaller budget
-_SMALLEST_WINDOW: Final = 1024  # tokens; a report of less is a mistake and no window
 _CHANGING: Final = frozenset({"context_overflow", "request_too_large", "content_filter", "malformed_response"})
 """Failures after which another request is sent than the one that failed."""
 
@@ -73,8 +74,19 @@ class Memory:
         """
         before = self.conversation.view
         self._summarise(template)
-        request = self.conversation.fit(template, self.model)
+        request = self.conversation.fit(self._bounded(template), self.model)
         return request, {**self.conversation.report(before, self.model)}
+
+    def _bounded(self, template: Request) -> Request:
+        """The template; for a window that a refusal taught, with the answer's share as its `max_tokens`.
+
+        Some wires have to state one, and what they state by default may be more than a small window holds.
+        """
+        windows, settings = self.conversation.windows, template.settings
+        if settings.max_tokens is not None or windows.find(self.model).source != "learnt":
+            return template
+        share = windows.reserve(template, self.model)
+        return template.replace(settings=replace(settings, max_tokens=max(1, share)))
 
     def _summarise(self, template: Request) -> None:
         background, talk = self.background, self.conversation
@@ -109,7 +121,7 @@ class Memory:
         if self.conversation.observe(template, response.usage, self.model):
             self._most[self.model] = max(read, self._most.get(self.model, 0))
             return True
-        if read < _SMALLEST_WINDOW or not self._is_left_out(template, read, since):
+        if read < LEAST_WINDOW or not self._is_left_out(template, read, since):
             return True
         self.conversation.windows.learn(self.model, max(read, self._most.get(self.model, 0)))
         return False
@@ -131,7 +143,17 @@ class Memory:
         """A refusal that states no limit proves that the window is smaller than what was sent."""
         error = attempt.error
         if error is not None and error.kind == "context_overflow" and not (error.limit and error.limit.max_tokens):
-            self.conversation.windows.learn(attempt.model, self.conversation.used(template, attempt.model))
+            self._smaller_than(self.conversation.used(template, attempt.model), attempt.model)
+
+    def give_way(self, error: ContextOverflowError) -> None:
+        """Take it that the window is smaller than the smallest request that was refused."""
+        if error.history:
+            last = error.history[-1]
+            self.model = last.model
+            self._smaller_than(self.conversation.counter.count(last.request, last.model).tokens, last.model)
+
+    def _smaller_than(self, tokens: int, model: str) -> None:
+        self.conversation.windows.learn(model, max(LEAST_WINDOW, tokens))
 
     def limited(self, message: ToolMessage, template: Request) -> ToolMessage:
         """The message with every result within its limit; the rest of it can be read on, page by page."""

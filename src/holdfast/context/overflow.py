@@ -32,6 +32,10 @@ from holdfast.request import Request
 LEAST_OUTPUT: Final = 1000
 """An answer's share that is worth lowering `max_tokens` to; a quarter of what was asked for is, too."""
 
+LEAST_WINDOW: Final = 1024
+"""What a refusal without numbers can prove at most: no model holds less. Of a smaller request it was the answer's
+share that did not fit."""
+
 _SAFETY: Final = 0.9  # of the budget that the stated limit leaves, for what the estimate may still be off
 _BLIND: Final = 0.6  # of the estimate, where the error states nothing that could correct it
 _NONE: Final = Limit()
@@ -114,7 +118,7 @@ def _fitted(
         counter.correct(request, stated, model)
     elif estimate < window.tokens:  # no number says how wrong the estimate is, or whether it is the window
         if window.source == "default":
-            windows.learn(model, estimate)
+            windows.learn(model, max(LEAST_WINDOW, estimate))
         return _shrunk(request, estimate * _BLIND, model, counter, strategies)
     room = (windows.window(model) - windows.reserve(request, model)) * _SAFETY
     return _shrunk(request, room, model, counter, strategies)
