@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from holdfast.messages import AssistantMessage, Message, Text, UserMessage
@@ -40,10 +41,14 @@ def prefills(dialect: Dialect, model: str, request: Request | None = None) -> bo
     """
     if dialect.prefill == "none":
         return False
-    known = dialect.prefill_models
-    if known is not None and not any(_is_called(model, start) for start in known):
+    if not _is_known(model, dialect.prefill_models):
         return False
     return request is None or not _excludes_prefill(request)
+
+
+@lru_cache(maxsize=256)
+def _is_known(model: str, known: tuple[str, ...] | None) -> bool:
+    return known is None or any(_is_called(model, start) for start in known)
 
 
 def _is_called(model: str, start: str) -> bool:

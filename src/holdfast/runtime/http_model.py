@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -105,13 +105,15 @@ class HTTPModel:
                 raise await self._error(response)
             decoder = self._codec.decoder(request, self._model, response.headers)
             resumption = Resumption(self._codec, decoder, request, self._model)
-            more, arrived = True, False
+            more, arrived, taken = True, False, 0
             while more and finish is None:
                 try:
-                    data = await (response.read() if not arrived or request.stream else self._next(response, request))
+                    unwatched = request.stream or not arrived
+                    data = await (response.read() if unwatched else self._next(response, request, taken))
                 except ModelConnectionError as error:
                     data, broken = b"", error
                 more = arrived = bool(data)
+                taken += len(data)
                 try:
                     for event in decoder.feed(data) if data else _last(decoder, broken, begun=begun):
                         if type(event) is Finish:
@@ -207,8 +209,10 @@ class HTTPModel:
         )
         return await self._auth.sign(absolute)
 
-    async def _next(self, response: HTTPResponse, request: Request) -> bytes:
+    async def _next(self, response: HTTPResponse, request: Request, taken: int) -> bytes:
         """The next piece of an unstreamed body. It is written in one go: once begun, a long silence is a stall."""
+        if taken == _length(response.headers):
+            return b""
         idle = (request.timeouts or Timeouts()).idle
         watch = Watch(self._clock)
         try:
@@ -243,6 +247,12 @@ class HTTPModel:
     async def _error(self, response: HTTPResponse) -> ModelError:
         body = await _bounded(response)
         return self._codec.error(response.status, response.headers, body, model=self._model, now=self._clock.wall())
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    """How many bytes the body has, where that is announced: nobody need wait for what comes after the last."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and "content-encoding" not in headers else None
 
 
 def _forget_keys(error: ModelError, signed: HTTPRequest | None) -> None:
