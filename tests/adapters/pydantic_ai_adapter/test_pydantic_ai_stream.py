@@ -193,6 +193,24 @@ async def test_cancelling_from_another_task_wakes_the_reader(scripted, clock):
     assert (primary.active, reader.cancelling()) == (0, 0)
 
 
+async def test_a_reader_that_is_cancelled_as_well_stays_cancelled(scripted, clock):
+    clock.autojump = False
+    model, primary = scripted(["Half", Pause()])
+
+    async def read(stream):
+        async for _ in stream:
+            pass
+
+    async with model.request_stream(ASKED, None, PARAMETERS) as stream:
+        reader = asyncio.ensure_future(read(stream))
+        await clock.settle()
+        await stream.cancel()
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reader
+    assert primary.active == 0
+
+
 async def test_a_consumer_that_leaves_closes_the_call_at_once(scripted):
     model, primary = scripted([*WORDS[:3], Pause()])
     async with model.request_stream(ASKED, None, PARAMETERS) as stream:

@@ -73,7 +73,7 @@ class HoldfastModel(OwnBounds, PydanticAIModel[Client]):
         first = models[0] if models else None
         self._owns = not isinstance(first, Client)
         self.client = first if isinstance(first, Client) else Client(*cast("tuple[Model | str, ...]", models))
-        self.on_break = on_break
+        self.on_break: OnBreak | None = on_break
         abilities = abilities_of(self.client)
         self._json_mode = abilities.json_mode
         self._inners = inner_models(self.client)

@@ -77,6 +77,7 @@ class HoldfastStream(StreamedResponse):
     _signatures: dict[int, str] = field(default_factory=dict, init=False)
     _reader: asyncio.Task[Any] | None = field(default=None, init=False)
     _closed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _woken: bool = field(default=False, init=False)
 
     async def _get_event_iterator(self) -> AsyncIterator[ModelResponseStreamEvent]:
         try:
@@ -91,12 +92,12 @@ class HoldfastStream(StreamedResponse):
         if self._closed.is_set():
             return None
         self._reader = reader = asyncio.current_task()
+        before = reader.cancelling() if reader is not None else 0
         try:
             return await anext(self.source, None)
         except asyncio.CancelledError:
-            if not self._closed.is_set() or reader is None:
-                raise
-            reader.uncancel()
+            if not self._woken or reader is None or reader.uncancel() > before:
+                raise  # somebody else has cancelled, too
             return None
         finally:
             self._reader = None
@@ -225,6 +226,7 @@ class HoldfastStream(StreamedResponse):
         self._closed.set()
         reader = self._reader
         if reader is not None and reader is not asyncio.current_task():
+            self._woken = True
             reader.cancel()
             return
         await self.source.close()
