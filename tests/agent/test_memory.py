@@ -97,6 +97,26 @@ async def test_what_a_refusal_teaches_is_used_for_the_next_call():
     assert len(str(model.requests[-1].messages)) < 5000
 
 
+async def test_a_conversation_gives_way_after_the_client_has_given_up():
+    def answer(request):
+        size = sum(len(message.text) for message in request.messages) // 4 + (request.settings.max_tokens or 4096)
+        return "Yes." if size < 2000 else ContextOverflowError("no")
+
+    model, yielding = agent(answer, windows=None)
+    result = await yielding.run("word " * 30_000)
+    assert result.text == "Yes."
+    assert model.requests[-1].settings.max_tokens
+    assert len(model.requests) < 16
+
+
+async def test_it_does_not_give_way_for_ever():
+    model, hopeless = agent(lambda _: ContextOverflowError("no"), windows=None)
+    with pytest.raises(ContextOverflowError):
+        await hopeless.run("word " * 30_000)
+    assert len(model.requests) < 16
+    assert hopeless.window >= 1024
+
+
 async def test_a_prompt_that_was_cut_without_a_word_is_answered_again():
     def answer(request):
         size = sum(len(message.text) for message in request.messages) // 4

@@ -143,14 +143,16 @@ class Memory:
         """A refusal that states no limit proves that the window is smaller than what was sent."""
         error = attempt.error
         if error is not None and error.kind == "context_overflow" and not (error.limit and error.limit.max_tokens):
-            self._smaller_than(self.conversation.used(template, attempt.model), attempt.model)
+            asked = self._bounded(template).settings.max_tokens or 0
+            self._smaller_than(self.conversation.used(template, attempt.model) + asked, attempt.model)
 
     def give_way(self, error: ContextOverflowError) -> None:
         """Take it that the window is smaller than the smallest request that was refused."""
         if error.history:
             last = error.history[-1]
             self.model = last.model
-            self._smaller_than(self.conversation.counter.count(last.request, last.model).tokens, last.model)
+            asked = last.request.settings.max_tokens or 0
+            self._smaller_than(self.conversation.counter.count(last.request, last.model).tokens + asked, last.model)
 
     def _smaller_than(self, tokens: int, model: str) -> None:
         self.conversation.windows.learn(model, max(LEAST_WINDOW, tokens))
