@@ -21,7 +21,7 @@ from holdfast.simulator import Simulator, expected_answer, parse
 
 # Another provider may be asked about what one refuses; by default it is not.
 POLICIES = (*DEFAULT_POLICIES, fallback(on=(*ELSEWHERE, ContentFilterError)))
-QUICK = Timeouts(connect=2, first_event=0.3, idle=0.3, total=3)
+QUICK = Timeouts(connect=5, first_event=1.5, idle=1.5, total=8)
 PROMPTS = [f"What is kelp, part {number}?" for number in range(40)]
 
 
@@ -43,7 +43,7 @@ async def simulator():
 @asynccontextmanager
 async def native(simulator, **options):
     here = Endpoint("here", base_url=simulator.base_url(), api_key="key")
-    bounds = {"timeouts": QUICK, "deadline": 8, "policies": POLICIES, **options}
+    bounds = {"timeouts": QUICK, "deadline": 25, "policies": POLICIES, **options}
     async with Client(here.model("stormy"), here.model("calm"), **bounds) as client:
         yield HoldfastModel(client)
 
@@ -53,7 +53,7 @@ async def around_stock(simulator, **options):
     """The same chain of Pydantic AI's own models."""
     provider = OpenAIProvider(base_url=simulator.base_url(), api_key="key")
     inners = [PydanticModel(OpenAIChatModel(name, provider=provider)) for name in ("stormy", "calm")]
-    bounds = {"timeouts": QUICK, "deadline": 8, "policies": POLICIES, **options}
+    bounds = {"timeouts": QUICK, "deadline": 25, "policies": POLICIES, **options}
     async with HoldfastModel(Client(*inners, **bounds)) as model:
         yield model
 
