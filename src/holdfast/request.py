@@ -80,11 +80,16 @@ class Settings(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True,
 
     def over(self, base: Settings) -> Settings:
         """These settings laid over `base`: what is None here is taken from there."""
+        if self == _UNSTATED:
+            return base
+        if base == _UNSTATED:
+            return self
         stated = {name: value for name in _SETTINGS if (value := getattr(self, name)) is not None}
-        return replace(base, **stated) if stated else base
+        return replace(base, **stated)
 
 
 _SETTINGS = tuple(field.name for field in fields(Settings))
+_UNSTATED = Settings()
 
 
 class Request(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, kw_only=True):

@@ -54,6 +54,8 @@ class Health:
 
     def resting(self, names: Iterable[str], now: float) -> dict[str, float]:
         """Seconds until they may be asked, for those of `names` that rest now."""
+        if not self._states:
+            return {}
         waits = {name: self.wait(name, now) for name in names if name in self._states}
         return {name: wait for name, wait in waits.items() if wait > 0}
 
@@ -66,6 +68,8 @@ class Health:
 
     def asked(self, names: Iterable[str], now: float) -> dict[str, float]:
         """Seconds that servers asked to wait, for those of `names` whose wait is not over."""
+        if not self._states:
+            return {}
         waits = {name: self._states[name].asked - now for name in names if name in self._states}
         return {name: wait for name, wait in waits.items() if wait > 0}
 

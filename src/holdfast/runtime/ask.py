@@ -58,10 +58,10 @@ _KINDS: Final = (SystemMessage, UserMessage, AssistantMessage, ToolMessage)
 
 def request_of(messages: Messages, ask: Ask, *, base: Settings, stream: bool) -> Request:
     """The request that a call asks for; raises `InvalidRequestError` before anything is sent."""
-    unknown = sorted(set(ask) - Ask.__optional_keys__)
-    if unknown:
+    if not ask.keys() <= Ask.__optional_keys__:
+        unknown = ", ".join(sorted(ask.keys() - Ask.__optional_keys__))
         known = ", ".join(sorted(Ask.__optional_keys__))
-        raise InvalidRequestError(f"Unknown argument {', '.join(unknown)}. Known: {known}.")
+        raise InvalidRequestError(f"Unknown argument {unknown}. Known: {known}.")
     stated: dict[str, Any] = {name: value for name, value in ask.items() if name in _SETTINGS}
     if "stop" in stated:
         stated["stop"] = (stated["stop"],) if isinstance(stated["stop"], str) else tuple(stated["stop"])
