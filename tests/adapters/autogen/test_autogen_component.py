@@ -181,4 +181,4 @@ def test_the_configuration_on_the_page_loads(key, monkeypatch):
     page = (Path(__file__).parents[3] / "docs" / "autogen.md").read_text()
     written = re.search(r"```json\n(.*?)```", page, re.DOTALL)[1]
     client = ChatCompletionClient.load_component(json.loads(written))
-    assert client.model_names == ("openai/gpt-5-mini", "anthropic/claude-sonnet-4-5")
+    assert client.model_names == ("openai/gpt-5-mini", "anthropic/claude-sonnet-4-6")
