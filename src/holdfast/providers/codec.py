@@ -79,6 +79,10 @@ class Dialect(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Google's Vertex surface, whose paths name project, location and publisher."""
     options: Mapping[str, Any] = {}
     """Fields laid under every encoded body."""
+    max_body: int | None = None
+    """Bytes of the largest request body that the endpoint takes."""
+    max_images: int | None = None
+    """Pictures that one request may hold."""
     documents: Literal["none", "file", "document_url"] = "file"
     """How a file is sent in chat: not at all; as OpenAI's `file` part; as Mistral's `document_url` part."""
     file_urls: bool = False

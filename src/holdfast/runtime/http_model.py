@@ -20,6 +20,7 @@ from holdfast.errors import (
 )
 from holdfast.events import Event, Finish
 from holdfast.providers.codec import Codec, CountingCodec, Decoder, HTTPRequest
+from holdfast.providers.size import check_size
 from holdfast.redact import is_secret
 from holdfast.request import Request, Timeouts
 from holdfast.runtime.auth import Auth
@@ -99,6 +100,7 @@ class HTTPModel:
             if request.extra_origin not in (None, self._codec.name):
                 request = request.replace(extra={})
             encoded = self._codec.encode(request, self._model)
+            check_size(request, encoded, self._codec.dialect)
             signed = await self._prepare(encoded, request)
             response = await self._network().send(signed)
             if not 200 <= response.status < 300:

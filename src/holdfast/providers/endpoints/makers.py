@@ -56,6 +56,7 @@ MAKERS: Final = (
         env=("ANTHROPIC_BASE_URL",),
         prefill="assistant",
         prefill_models=PREFILLED_CLAUDES,
+        max_body=32 << 20,  # Anthropic docs, "Errors": request_too_large
     ),
     at(
         "gemini",
@@ -91,6 +92,7 @@ MAKERS: Final = (
         codec="bedrock",
         prefill="assistant",
         prefill_models=PREFILLED_CLAUDES,
+        max_images=20,  # Bedrock API reference, "Message"
     ),
     # Amazon Bedrock user guide, "Responses API" and "Chat Completions API".
     at(
