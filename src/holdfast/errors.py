@@ -109,26 +109,29 @@ class ModelError(Exception):
     what: ClassVar[str] = "The call failed"
     advice: ClassVar[str] = "Look at `error.raw` for what the provider said."
 
+    provider: str | None = None
+    model: str | None = None
+    status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+    scope: Scope | None = None
+    categories: tuple[str, ...] = ()
+    limit: Limit | None = None
+    phase: str | None = None
+    quota: str | None = None
+    partial: Response | None = None
+    raw: str | None = None
+    history: tuple[Failure, ...] = ()
+    certain: bool = True
+    rule: str | None = None
+
     def __init__(self, message: str, **facts: Unpack[Facts]) -> None:
         self.message = redact(message)
         super().__init__(self.message)
-        self.provider = facts.get("provider")
-        self.model = facts.get("model")
-        self.status = facts.get("status")
-        self.code = facts.get("code")
-        self.request_id = facts.get("request_id")
-        self.retry_after = facts.get("retry_after")
-        self.scope = facts.get("scope")
-        self.categories = facts.get("categories", ())
-        self.limit = facts.get("limit")
-        self.phase = facts.get("phase")
-        self.quota = facts.get("quota")
-        self.partial = facts.get("partial")
-        raw = facts.get("raw")
-        self.raw = None if raw is None else redact(raw)
-        self.history = facts.get("history", ())
-        self.certain = facts.get("certain", True)
-        self.rule = facts.get("rule")
+        self.__dict__.update(facts)
+        if self.raw is not None:
+            self.raw = redact(self.raw)
 
     def __str__(self) -> str:
         where = "/".join(name for name in (self.provider, self.model) if name)
