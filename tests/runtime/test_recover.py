@@ -20,7 +20,16 @@ from holdfast.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from holdfast.events import Finish, ResponseStart, Restart, TextDelta, ThinkingDelta, ToolCallDelta, ToolCallStart
+from holdfast.events import (
+    Finish,
+    ResponseStart,
+    Restart,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    UsageUpdate,
+)
 from holdfast.messages import Thinking, ToolCall, UserMessage
 from holdfast.recovery.attempt import Attempt, Policy
 from holdfast.recovery.policies import DEFAULT_POLICIES, answer, on_content_filter, retry
@@ -188,6 +197,17 @@ async def test_failed_attempts_are_in_the_response_and_their_tokens_are_booked()
     response = fold([event async for event in recover.stream(REQUEST)])
     assert [record.error and record.error.kind for record in response.attempts] == ["stream_interrupted", None]
     assert booked[-1] == ("m", 16)
+
+
+async def test_a_resumed_attempt_is_not_booked_with_the_tokens_of_the_one_before():
+    booked = []
+    paid = UsageUpdate(Usage(input_tokens=5, output_tokens=2))
+    model = ScriptedModel([paid, *WORDS[:9], cut()], ServerError("x"), [ANSWER], name="m", usage=Usage(input_tokens=7))
+    recover = engine(model, on_break="resume")
+    recover.book = lambda name, usage: booked.append(usage.total_tokens)
+    events, error = await consume(recover)
+    assert (error, said(events)) == (None, ANSWER)
+    assert booked == [7, 0, 7]
 
 
 async def test_the_last_typed_error_is_raised_with_the_whole_history():

@@ -26,6 +26,7 @@ from holdfast.events import (
 )
 from holdfast.recovery.join import Joiner
 from holdfast.response import Fold, Response
+from holdfast.usage import Usage
 
 OnBreak: TypeAlias = Literal["raise", "restart", "resume", "hold", "truncate"]
 
@@ -128,6 +129,7 @@ class ResumeScreen(LiveScreen):
     def __init__(self, hold_back: HoldBack | None = None, *, earlier: ResumeScreen | None = None) -> None:
         super().__init__(hold_back)
         self._visible: Fold = earlier._visible if earlier else Fold()  # noqa: SLF001  # its own kind
+        self._visible.add(UsageUpdate(Usage()))  # what was shown is carried over, what it cost is booked already
         self.text_part: int = earlier.text_part if earlier else 0
         self._places: dict[int, int] = {}
         self._speaks = False
@@ -186,13 +188,7 @@ class ResumeScreen(LiveScreen):
                 return [event]
             case UsageUpdate():
                 return [event]
-            case ToolCallStart():
-                self._whole.append(self._placed(event))
-                return []
-            case ToolCallDelta():
-                self._whole.append(self._placed(event))
-                return []
-            case PartAdded():
+            case ToolCallStart() | ToolCallDelta() | PartAdded():
                 self._whole.append(self._placed(event))
                 return []
             case _:
@@ -221,7 +217,7 @@ class ResumeScreen(LiveScreen):
         return replace(event, part=place)
 
 
-_Delta = TypeVar("_Delta", TextDelta, ThinkingDelta, ToolCallStart, ToolCallDelta, PartAdded)
+_Delta = TypeVar("_Delta", bound=TextDelta | ThinkingDelta | ToolCallStart | ToolCallDelta | PartAdded)
 
 
 def _size(event: Event) -> int:
