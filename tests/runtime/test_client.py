@@ -201,3 +201,11 @@ async def test_every_error_of_a_call_is_a_model_error():
     for wrong in ({"deadline": -1}, {"max_tokens": 0}, {"oops": 1}):
         with pytest.raises(ModelError):
             await Client(ScriptedModel("Hello")).create("Hi", **wrong)
+
+
+async def test_a_stream_that_was_left_unread_makes_no_call_afterwards():
+    model = ScriptedModel("Yes.")
+    async with Client(model).stream("Hi") as stream:
+        pass
+    assert [event async for event in stream] == []
+    assert model.requests == []

@@ -71,9 +71,8 @@ class Stream:
         return self.response()
 
     async def close(self) -> None:
-        """End the call."""
-        if self._events is not None:
-            await self._events.aclose()
+        """End the call; one that was not begun is never made."""
+        await self._open(restarts=True).aclose()
 
     def _open(self, *, restarts: bool) -> AsyncGenerator[Event, None]:
         if self._events is None:
