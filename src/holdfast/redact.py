@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _BOUND = 4096
 KEY_REMOVED = "[key removed]"
 """What stands in the place of a key."""
 
-_LONG = re.compile(r"[A-Za-z0-9_\-*.]{16,}")  # what may be a key, or hold one
 _PREFIXES = (
     *("sk", "pk", "rk", "gsk", "xai", "csk", "nvapi", "hf", "fw", "tgp", "pplx", "ghp", "gho", "github_pat"),
     *("AIza", "ya29", "AKIA", "ASIA", "ABSK", "key", "glpat"),
@@ -16,8 +16,13 @@ _PREFIXES = (
 _KEYS = re.compile(
     rf"\b(?:{'|'.join(_PREFIXES)})"
     r"[-_.]?[A-Za-z0-9*][A-Za-z0-9_\-*.]{14,}"
-    r"|\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+"  # a JSON web token
+    r"|\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+",  # a JSON web token
+    re.ASCII,  # a key may follow a Chinese character at once
 )
+_SHORTEST = 16  # characters that a key has at least
+_KEY_CHARACTERS = bytes(ord("k") if chr(code).isalnum() or chr(code) in "_-*." else ord(" ") for code in range(128))
+_CLASSES = _KEY_CHARACTERS.ljust(256, b" ")
+_RUN = b"k" * _SHORTEST
 _SCHEMES = re.compile(r"(?:bearer|basic)\s+[A-Za-z0-9_\-.=+/*]{12,}", re.IGNORECASE)
 
 _SECRET_HEADER = re.compile(r"authorization|cookie|(?:^|-)(?:api-?)?key$|token$|secret", re.IGNORECASE)
@@ -34,11 +39,14 @@ def redact(text: str, bound: int = _BOUND) -> str:
     lowered = text.lower()
     if "bearer" in lowered or "basic" in lowered:
         text = _SCHEMES.sub(KEY_REMOVED, text)
-    return _LONG.sub(_without_keys, text)
+    return _KEYS.sub(KEY_REMOVED, text) if any(map(_KEYS.search, _long_words(text))) else text
 
 
-def _without_keys(found: re.Match[str]) -> str:
-    word = found[0]
-    if word.startswith(_PREFIXES) or "-" in word or "." in word or "*" in word:  # a key begins where a word does
-        return _KEYS.sub(KEY_REMOVED, word)
-    return word
+def _long_words(text: str) -> Iterator[str]:
+    """The words that are long enough for a key; most texts have few, and the search for keys is not cheap."""
+    flat = text.encode("latin-1", "replace").translate(_CLASSES)  # one byte for each character
+    start = flat.find(_RUN)
+    while start >= 0:
+        end = flat.find(b" ", start)
+        yield text[start : end if end >= 0 else None]
+        start = flat.find(_RUN, end) if end >= 0 else -1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -49,6 +49,23 @@ _SKIPPED: Final = names(
 )
 _NOTHING: Final = frozenset(("", "none", "null", "error", "undefined", "***"))
 
+
+class _Role(NamedTuple):
+    """What a field of this name may tell."""
+
+    detail: bool = False
+    skipped: bool = False
+    status: bool = False
+    code: bool = False
+    text: bool = False
+
+
+_UNKNOWN: Final = _Role()
+_ROLES: Final = {
+    name: _Role(name in _DETAIL, name in _SKIPPED, name in _STATUS, name in _CODE, name in _TEXT)
+    for name in _DETAIL | _SKIPPED | _STATUS | _CODE | _TEXT
+}
+
 # "key": "value" in JSON, in Python's dicts, with typographic quotes, in a text that was cut anywhere.
 _PAIR: Final = re.compile(
     r"""["'\u2018\u2019\u201c\u201d]?\b(code|type|status|reason|error_code|error_type|http_code|http_status|status_code"""
@@ -69,6 +86,7 @@ _STATUSES: Final = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _TITLE: Final = re.compile(r"<title[^<>]{0,200}>([^<]{0,300})", re.IGNORECASE)
+_MARKUP: Final = re.compile(r"</|<!doctype|<html|<title|<head", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^<>]{0,400}>")
 _CLASS: Final = re.compile(r"(?:\b|_)([A-Z][A-Za-z]{2,60}(?:Error|Exception|Timeout|Failure))\b")
 _PAGE: Final = re.compile(
@@ -163,7 +181,7 @@ def evidence_of(
 
 
 def _walk(value: Any, found: _Found, depth: int) -> None:
-    if depth > _DEPTH or found.fields <= 0:
+    if depth > _DEPTH:
         return
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -174,6 +192,9 @@ def _walk(value: Any, found: _Found, depth: int) -> None:
                 _field(key.lower(), inner, found, depth)
     elif isinstance(value, (list, tuple)):
         for inner in value[:_FIELDS]:
+            found.fields -= 1
+            if found.fields <= 0:
+                return
             if isinstance(inner, str):
                 _text(inner, found, depth)
             else:
@@ -183,36 +204,47 @@ def _walk(value: Any, found: _Found, depth: int) -> None:
 
 
 def _field(key: str, value: Any, found: _Found, depth: int) -> None:
-    if key in _DETAIL and value not in (None, ""):
+    role = _ROLES.get(key, _UNKNOWN)
+    if role.detail and value is not None and value != "":
         found.details.setdefault(key, value)
-    if key in _SKIPPED:
+    if role.skipped:
         return
     if isinstance(value, str):
-        if key in _STATUS and (status := _http_status(value)):
+        if role.status and (status := _http_status(value)):
             found.status = found.status or status
-        elif key in _CODE:
+        elif role.code:
             found.code(value)
-        if key in _TEXT:
+        if role.text:
             _text(value, found, depth)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        if key in _STATUS and (status := _http_status(str(value))):
-            found.status = found.status or status
-        elif key in _CODE or key in _STATUS:
-            found.code(value)
     elif isinstance(value, (dict, list, tuple)):
         _walk(value, found, depth + 1)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        if role.status and 299 < value < 600:
+            found.status = found.status or value
+        elif role.code or role.status:
+            found.code(value)
 
 
 def _text(text: str, found: _Found, depth: int) -> None:
-    """Take a text for people; a text that holds JSON is read as that, too."""
-    if depth < _DEPTH and ("{" in text or "<" in text):
-        inner = _json_in(text.strip())
-        if isinstance(inner, str):
-            _read_text(inner, found)
-        else:
-            _walk(inner, found, depth + 1)
+    """Take a text for people; what it holds of JSON, a dict of Python or a page is read as that, too."""
+    if "{" in text and depth < _DEPTH:
+        _mixed(text.strip(), found, depth)
+    elif "<" in text and _MARKUP.search(text) is not None:
+        _read_text(text, found)
+    else:
+        found.message(text)
+
+
+def _mixed(text: str, found: _Found, depth: int) -> None:
+    """A text with braces: JSON behind some words, or something that only looks like it."""
+    start = 0 if text[0] in '["' else text.find("{")
+    value = _json_in(text[start : text.rfind("}") + 1] if start else text)
+    if isinstance(value, str):
+        _read_text(text, found)
         return
-    found.message(text)
+    if start:
+        _read_text(text[:start], found)
+    _walk(value, found, depth + 1)
 
 
 def _read_text(text: str, found: _Found) -> None:

@@ -8,14 +8,10 @@ from typing import Any, Final
 
 from holdfast.errors import Scope
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.words import phrase_of
+from holdfast.providers.failures.words import phrases
 
-_PROMPT: Final = tuple(
-    map(phrase_of, ("prompt", "input", "your request", "your message", "messages", "user content", "question"))
-)
-_RESPONSE: Final = tuple(
-    map(phrase_of, ("output", "response", "completion", "generated", "generation", "the answer", "candidate"))
-)
+_PROMPT: Final = phrases("prompt", "input", "your request", "your message", "messages", "user content", "question")
+_RESPONSE: Final = phrases("output", "response", "completion", "generated", "generation", "the answer", "candidate")
 _SAFETY_CHECK: Final = re.compile(r"SAFETY_CHECK_TYPE_([A-Z_]{2,40})")  # xAI
 _MOST: Final = 12
 
@@ -27,9 +23,7 @@ def scope_of(evidence: Evidence) -> Scope | None:
     """
     if evidence.details.get("param") in ("prompt", "input", "messages"):
         return "prompt"
-    line = evidence.words.line
-    asked = any(phrase.within(line) for phrase in _PROMPT)
-    said = any(phrase.within(line) for phrase in _RESPONSE)
+    asked, said = _PROMPT.any(evidence.words), _RESPONSE.any(evidence.words)
     if not asked and not said:
         return "prompt" if evidence.status in (400, 403, 422) else None
     if asked and said:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.words import phrase_of
+from holdfast.providers.failures.words import Phrasebook, phrases
 
-_ZERO: Final = tuple(map(phrase_of, ("limit: 0", "limit 0, used 0", "quota limit '0'")))
+_ZERO: Final = phrases("limit: 0", "limit 0, used 0", "quota limit '0'")
 _PERIODS: Final = (
     ("month", ("monthly", "per month", "month")),
     ("week", ("weekly", "per week", "7 day", "7-day")),
@@ -17,7 +17,7 @@ _PERIODS: Final = (
     ("second", ("per second", "rps", "qps", "/ sec", "tps")),
     ("concurrency", ("concurrency", "concurrent", "concurrent requests", "parallel requests", "connections")),
 )
-_WORDED: Final = tuple((period, phrase) for period, written in _PERIODS for phrase in map(phrase_of, written))
+_WORDED: Final = Phrasebook((phrase, period) for period, written in _PERIODS for phrase in written)
 # Google's quota ids: "GenerateRequestsPerMinutePerProjectPerModel-FreeTier".
 _IDS: Final = (
     ("perday", "day"),
@@ -30,11 +30,12 @@ _IDS: Final = (
 
 def quota_of(evidence: Evidence) -> str | None:
     """The quota that the evidence speaks of, or None."""
-    words, line = evidence.words.words, evidence.words.line
-    if "0" in words and any(phrase.within(line) for phrase in _ZERO):
+    words = evidence.words
+    if _ZERO.any(words):
         return "zero"
     named = str(evidence.details.get("quotaid", "")).lower()
     for part, period in _IDS:
         if part in named:
             return period
-    return next((period for period, phrase in _WORDED if phrase.words <= words and phrase.within(line)), None)
+    spoken = _WORDED.first(words)
+    return None if spoken is None else spoken[1]

@@ -13,15 +13,14 @@ itself says it all (401, 529).
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
 from holdfast.errors import ModelError, Scope
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.words import Phrase, phrase_of
+from holdfast.providers.failures.words import Phrasebook
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -83,37 +82,25 @@ class Table:
 
     def __init__(self, *groups: Iterable[Rule]) -> None:
         self.rules = tuple({rule.name: rule for group in groups for rule in group}.values())
-        self._codes: dict[str, list[tuple[int, Rule]]] = {}
-        self._types: dict[str, list[tuple[int, Rule]]] = {}
-        self._names: dict[str, list[tuple[int, Rule]]] = {}
-        self._statuses: dict[int, list[tuple[int, Rule]]] = {}
-        self._phrases = _indexed((place, rule, rule.phrases) for place, rule in enumerate(self.rules))
-        self._hints = _indexed((place, rule, rule.hints) for place, rule in enumerate(self.rules))
-        self._tests = tuple(rule for rule in self.rules if rule.test is not None)
-        for place, rule in enumerate(self.rules):
-            for code in rule.codes:
-                self._codes.setdefault(code.lower(), []).append((place, rule))
-            for code in rule.types:
-                self._types.setdefault(code.lower(), []).append((place, rule))
-            for code in (*rule.codes, *rule.types):
-                self._names.setdefault(code.lower(), []).append((place, rule))
-            for status in rule.statuses:
-                self._statuses.setdefault(status, []).append((place, rule))
-
-        self._scoped = {
-            anchor: kept for anchor, held in self._phrases.items() if (kept := [one for one in held if one[1].scope])
-        }
+        self._codes = _by_key((code.lower(), rule) for rule in self.rules for code in rule.codes)
+        self._types = _by_key((code.lower(), rule) for rule in self.rules for code in rule.types)
+        self._names = _by_key((code.lower(), rule) for rule in self.rules for code in (*rule.codes, *rule.types))
+        self._statuses = _by_key((status, rule) for rule in self.rules for status in rule.statuses)
+        self._tests = tuple((rule.test, rule) for rule in self.rules if rule.test is not None)
+        self._phrases = Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.phrases)
+        self._hints = Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.hints)
+        self._scoped = Phrasebook((phrase, rule) for rule in self.rules if rule.scope for phrase in rule.phrases)
 
     def match(self, evidence: Evidence) -> Match | None:
         """The rule that names this failure, or None when not even the status is known."""
         return (
-            _first(self._codes, evidence.codes, evidence, "code")
-            or self._test(evidence)
+            _keyed(self._codes, evidence.codes, evidence, "code")
+            or self._tested(evidence)
             or _spoken(self._phrases, evidence, "phrase")
-            or _first(self._types, evidence.codes, evidence, "type")
-            or _first(self._names, evidence.names, evidence, "name")
+            or _keyed(self._types, evidence.codes, evidence, "type")
+            or _keyed(self._names, evidence.names, evidence, "name")
             or (_spoken(self._hints, evidence, "hint") if evidence.status in _VAGUE else None)
-            or _first(self._statuses, (evidence.status,), evidence, "status")
+            or _keyed(self._statuses, (evidence.status,), evidence, "status")
         )
 
     def scope(self, evidence: Evidence) -> Scope | None:
@@ -121,53 +108,36 @@ class Table:
         match = _spoken(self._scoped, evidence, "phrase")
         return None if match is None else match.rule.scope
 
-    def _test(self, evidence: Evidence) -> Match | None:
-        for rule in self._tests:
-            if rule.test is not None and rule.holds_for(evidence) and rule.test(evidence):
+    def _tested(self, evidence: Evidence) -> Match | None:
+        for test, rule in self._tests:
+            if test(evidence) and rule.holds_for(evidence):
                 return Match(rule, "details", "")
         return None
 
 
-_Spoken: TypeAlias = tuple[int, Rule, Phrase]
+_Keyed: TypeAlias = dict[Any, list[tuple[int, Rule]]]
 
 
-def _indexed(rules: Iterable[tuple[int, Rule, tuple[str, ...]]]) -> dict[str, list[_Spoken]]:
-    """The phrases by one word each, the one that fewest phrases have; "" for those of scripts without blanks."""
-    spoken = [(place, rule, phrase_of(written)) for place, rule, phrases in rules for written in phrases]
-    count = Counter(word for _, _, phrase in spoken for word in phrase.words)
-    index: dict[str, list[_Spoken]] = {}
-    for place, rule, phrase in spoken:
-        anchor = min(phrase.words, key=lambda word: (count[word], -len(word), word)) if phrase.words else ""
-        index.setdefault(anchor, []).append((place, rule, phrase))
+def _by_key(rules: Iterable[tuple[str | int, Rule]]) -> _Keyed:
+    """Rules by what proves them, with their place in the table."""
+    index: _Keyed = {}
+    for place, (key, rule) in enumerate(rules):
+        index.setdefault(key, []).append((place, rule))
     return index
 
 
-def _first(
-    index: Mapping[Any, list[tuple[int, Rule]]], keys: Iterable[str | int | None], evidence: Evidence, step: str
-) -> Match | None:
-    found = [(place, rule, str(key)) for key in keys for place, rule in index.get(key, ()) if rule.holds_for(evidence)]
+def _keyed(index: _Keyed, keys: Iterable[str | int | None], evidence: Evidence, step: str) -> Match | None:
+    found = [(place, rule, key) for key in keys for place, rule in index.get(key, ()) if rule.holds_for(evidence)]
     if not found:
         return None
     _, rule, proof = min(found, key=_place)
-    return Match(rule, step, proof)
+    return Match(rule, step, str(proof))
 
 
-def _spoken(index: dict[str, list[_Spoken]], evidence: Evidence, step: str) -> Match | None:
-    line, words = evidence.words.line, evidence.words.words
-    anchors = index.keys() & words
-    if not line.isascii():
-        anchors.add("")
-    found = [
-        (place, rule, phrase.written)
-        for anchor in anchors
-        for place, rule, phrase in index.get(anchor, ())
-        if phrase.words <= words and phrase.within(line) and rule.holds_for(evidence)
-    ]
-    if not found:
-        return None
-    _, rule, proof = min(found, key=_place)
-    return Match(rule, step, proof)
-
-
-def _place(found: tuple[int, Rule, str]) -> int:
+def _place(found: tuple[int, Rule, Any]) -> int:
     return found[0]
+
+
+def _spoken(book: Phrasebook[Rule], evidence: Evidence, step: str) -> Match | None:
+    found = book.first(evidence.words, lambda rule: rule.holds_for(evidence))
+    return None if found is None else Match(found[1], step, found[0])

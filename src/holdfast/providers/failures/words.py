@@ -7,7 +7,9 @@ comparison is a search for a fixed string: no wording can make it slow.
 
 from __future__ import annotations
 
-from typing import Final
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -16,7 +18,10 @@ _BLANK: Final = {code: " " for code in range(128) if not chr(code).isalnum()} | 
     " ",
 )
 _APOSTROPHES: Final = {ord("'"): None, ord("\u2019"): None}
+_ASCII: Final = bytes(ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(128)).ljust(256)
 _GAP: Final = "..."
+
+Value = TypeVar("Value")
 
 
 class Words(Struct, frozen=True):
@@ -47,6 +52,41 @@ class Phrase(Struct, frozen=True):
         return True
 
 
+class Phrasebook(Generic[Value]):
+    """Phrases and what each of them means, the most telling first.
+
+    They are indexed by one word each, the one that fewest phrases have ("" for scripts without blanks), so that a
+    question costs about the same however many phrases there are.
+    """
+
+    def __init__(self, entries: Iterable[tuple[str, Value]]) -> None:
+        spoken = [(phrase_of(written), value) for written, value in entries]
+        often = Counter(word for phrase, _ in spoken for word in phrase.words)
+        self._last = len(spoken)
+        self._index: dict[str, list[tuple[int, str, Phrase, Value]]] = {}
+        for place, (phrase, value) in enumerate(spoken):
+            anchor = min(phrase.words, key=lambda word: (often[word], -len(word), word), default="")
+            self._index.setdefault(anchor, []).append((place, max(phrase.parts, key=len), phrase, value))
+
+    def first(self, words: Words, holds: Callable[[Value], bool] | None = None) -> tuple[str, Value] | None:
+        """The first phrase that stands in these words and whose meaning `holds`, as it was written, and its meaning."""
+        line, least, found = words.line, self._last, None
+        anchors = self._index.keys() & words.words
+        if not line.isascii():
+            anchors.add("")
+        for anchor in anchors:
+            for place, part, phrase, value in self._index.get(anchor, ()):
+                if place >= least:
+                    break
+                if part in line and phrase.within(line) and (holds is None or holds(value)):
+                    least, found = place, (phrase.written, value)
+        return found
+
+    def any(self, words: Words) -> bool:
+        """Whether any of the phrases stands in these words."""
+        return self.first(words) is not None
+
+
 def words_of(text: str) -> Words:
     """The words of `text`."""
     words = _plain(text).split()
@@ -65,13 +105,18 @@ def phrase_of(written: str) -> Phrase:
     )
 
 
+def phrases(*written: str) -> Phrasebook[None]:
+    """Phrases that all mean the same."""
+    return Phrasebook((phrase, None) for phrase in written)
+
+
 def names(written: str) -> frozenset[str]:
     """The names in a text that sets blanks between them: how the tables write a set of them."""
     return frozenset(written.split())
 
 
 def _plain(text: str) -> str:
-    lowered = text.lower()
-    if "'" in lowered or "\u2019" in lowered:  # "can't" is one word, and 'max_tokens' loses its quotes
-        lowered = lowered.translate(_APOSTROPHES)
-    return lowered.translate(_BLANK)
+    """`text` in small letters, with blanks for all else; "can't" is one word, and 'max_tokens' loses its quotes."""
+    if text.isascii():
+        return text.encode().translate(_ASCII, b"'").decode()
+    return text.lower().translate(_APOSTROPHES).translate(_BLANK)

@@ -23,11 +23,11 @@ from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.rule import Rule, Table
 from holdfast.providers.failures.shared import SHARED
 from holdfast.providers.failures.wire import WireErrors
-from holdfast.providers.failures.words import phrase_of
+from holdfast.providers.failures.words import phrases
 
-_ZERO: Final = phrase_of("limit: 0")
+_ZERO: Final = phrases("limit: 0")
 _PAGE: Final = frozenset(("quota", "ai", "google", "dev"))
-_CREDIT: Final = tuple(map(phrase_of, ("credits are depleted", "spending cap", "billing account", "prepayment")))
+_CREDIT: Final = phrases("credits are depleted", "spending cap", "billing account", "prepayment")
 
 
 def _quota_failure(evidence: Evidence) -> bool:
@@ -47,14 +47,12 @@ def zero_quota(evidence: Evidence) -> bool:
 
 def temporary_quota(evidence: Evidence) -> bool:
     """A quota of a minute or a day: "check your plan and billing details" is said for those, too."""
-    return _quota_failure(evidence) and not any(phrase.within(evidence.words.line) for phrase in _CREDIT)
+    return _quota_failure(evidence) and not _CREDIT.any(evidence.words)
 
 
 def _says_zero(evidence: Evidence) -> bool:
-    line = evidence.words.line
-    at = line.find(_ZERO.parts[0])
     # "limit: 0.5" is two words here, and no zero
-    return at >= 0 and "limit: 0." not in evidence.text
+    return _ZERO.any(evidence.words) and "limit: 0." not in evidence.text
 
 
 RULES: Final = (

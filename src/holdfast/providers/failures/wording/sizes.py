@@ -8,28 +8,22 @@ from holdfast.errors import InvalidRequestError, RequestTooLargeError
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.limits import limit_of
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import phrase_of
+from holdfast.providers.failures.words import phrases
 
-_MINUTE: Final = tuple(
-    map(
-        phrase_of,
-        (
-            "tokens per min",
-            "tokens per minute",
-            "tpm",
-            "input tokens per min",
-            "tokens per day",
-            "tpd",
-            "token rate limit",
-        ),
-    )
+_MINUTE: Final = phrases(
+    "tokens per min",
+    "tokens per minute",
+    "tpm",
+    "input tokens per min",
+    "tokens per day",
+    "tpd",
+    "token rate limit",
 )
 
 
 def more_than_a_minute_allows(evidence: Evidence) -> bool:
     """OpenAI, Groq: `Limit 30000, Requested 30601` never passes; `Requested 385` of the same limit does."""
-    line = evidence.words.line
-    if " requested " not in line or not any(phrase.within(line) for phrase in _MINUTE):
+    if "requested" not in evidence.words.words or not _MINUTE.any(evidence.words):
         return False
     limit = limit_of(evidence)
     return (

@@ -14,7 +14,7 @@ _NEGATIVE: Final = re.compile(r"max_(?:completion_|new_|output_)?tokens.{0,60}\b
 
 def nothing_left_for_output(evidence: Evidence) -> bool:
     """vLLM: "max_tokens must be at least 1, got -186": the prompt alone is longer than the window."""
-    return _NEGATIVE.search(evidence.text) is not None
+    return "got" in evidence.words.words and _NEGATIVE.search(evidence.text) is not None
 
 
 RULES: Final = (

@@ -1,0 +1,214 @@
+"""Which number means what: the words next to the numbers of overflows and of requests that are too large.
+
+A clue is a few words and how far from them, at most, the number stands. The clues of a meaning are asked in order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+
+from holdfast.providers.failures.words import phrase_of
+
+_NUMBER: Final = re.compile(r"\d+(?:[,_]\d{3})*(?:\.\d+)?")
+_WIDEST: Final = 24  # characters that a number may take
+_FREE: Final = frozenset((" ", "", "(", ")", ","))
+_JOINTS: Final = frozenset(("_", "-", "."))
+_OFTEN: Final = 4
+_TOKENS: Final = 2**31  # more is no count of tokens
+
+
+class Clue(Struct, frozen=True):
+    """Words, and how many characters there may be between them and the number after them (`before`: before them)."""
+
+    words: str
+    reach: int
+    before: bool = False
+
+
+_FITS: Final = (
+    Clue("can only afford", 3),  # OpenRouter
+    Clue("limit", 2),  # OpenAI, Groq: "Limit 30000, Used 29937, Requested 385"
+    Clue("maximum context", 70),
+    Clue("context length", 60),
+    Clue("context window", 60),
+    Clue("context size", 60),
+    Clue("context limit", 60),
+    Clue("maximum prompt", 60),
+    Clue("maximum sequence", 60),
+    Clue("maximum input", 60),
+    Clue("maximum model", 60),
+    Clue("maximum token", 60),
+    Clue("maximum number", 60),
+    Clue("max input tokens", 24),
+    Clue("max size", 24),
+    Clue("max length", 24),
+    Clue("max tokens", 24),
+    Clue("max_seq_len", 12),
+    Clue("token limit", 16),
+    Clue("limit of", 16),
+    Clue("limit is", 16),
+    Clue("limited to", 16),
+    Clue("less than", 28),
+    Clue("at most", 24),
+    Clue("no more than", 24),
+    Clue("<=", 24),
+    Clue("below", 24),
+    Clue("exceed", 24),
+    Clue("exceeds", 24),
+    Clue("exceeded", 24),
+    Clue("maximum length", 24),
+    Clue("n_ctx", 12),
+    Clue(" maximum", 1, before=True),  # Anthropic, Mistral: "too large for model with 32768 maximum context length"
+    Clue("maximum", 48),
+    Clue(" limit", 8, before=True),
+)
+_ASKED: Final = (
+    Clue("prefill", 3),
+    Clue("keep the first", 3),
+    Clue("requested a total of", 3),
+    Clue("requested up to", 3),
+    Clue("requested token count", 24),
+    Clue("requested", 24),
+    Clue("received", 24),
+    Clue("given:", 24),
+    Clue("given were", 24),
+    Clue("resulted in", 24),
+    Clue("contains", 24),
+    Clue("total length", 6),
+    Clue("(length", 3),
+    Clue("take", 24),
+    Clue("takes", 24),
+    Clue("taken", 24),
+    Clue("got", 24),
+    Clue("actual", 24),
+    Clue("prompt has", 6),
+    Clue("current length is", 6),
+    Clue("token count", 12),
+    Clue("request (", 1),
+    Clue("input (", 1),
+    Clue("prompt (", 1),
+    Clue("input length", 12),
+    Clue(" tokens in ", 0, before=True),
+    Clue(" tokens from ", 0, before=True),
+    Clue(" tokens exceed", 0, before=True),
+)
+_INPUT: Final = (
+    Clue("prompt of length", 2),  # Perplexity
+    Clue(" input tokens", 1, before=True),  # vLLM
+    Clue(" inputs tokens", 1, before=True),  # TGI
+    Clue(" tokens from the input", 1, before=True),  # SGLang
+    Clue(" in the messages", 8, before=True),  # OpenAI
+    Clue(" in your prompt", 8, before=True),
+    Clue(" in the prompt", 8, before=True),
+    Clue(" of text input", 8, before=True),  # OpenRouter
+    Clue("prompt_tokens", 3),
+    Clue("prompt contains", 16),
+)
+_OUTPUT: Final = (
+    Clue(" output tokens", 1, before=True),
+    Clue(" to generate", 8, before=True),
+    Clue(" in the completion", 8, before=True),
+    Clue(" for the completion", 8, before=True),
+    Clue(" in the output", 8, before=True),
+    Clue(" max_new_tokens", 1, before=True),
+)
+
+
+class Meanings(Struct, frozen=True):
+    """The clues that stand in one text, by what their number means, each list in its order."""
+
+    fits: list[Clue]
+    asked: list[Clue]
+    before: list[Clue]
+    after: list[Clue]
+
+
+_Placed: TypeAlias = tuple[int, int, Clue]
+
+
+def _by_first_word() -> dict[str, list[_Placed]]:
+    index: dict[str, list[_Placed]] = {}
+    for meaning, clues in enumerate((_FITS, _ASKED, _INPUT, _OUTPUT)):
+        for place, clue in enumerate(clues):
+            word = next(iter(phrase_of(clue.words).parts[0].split()), "")
+            index.setdefault(word, []).append((meaning, place, clue))
+    return index
+
+
+_INDEX: Final = _by_first_word()
+
+
+def clues_in(text: str, words: frozenset[str]) -> Meanings:
+    """The clues in a text (in small letters) of these words."""
+    found = list(_INDEX[""])
+    for word in _INDEX.keys() & words:
+        found += _INDEX[word]
+    meanings: tuple[list[Clue], ...] = ([], [], [], [])
+    for meaning, _, clue in sorted(found, key=_place):
+        if clue.words in text:
+            meanings[meaning].append(clue)
+    return Meanings(*meanings)
+
+
+def _place(placed: _Placed) -> int:
+    return placed[1]
+
+
+def number_by(clues: list[Clue], text: str, *, but: int | None = None) -> int | None:
+    """The number that the first of the clues leads to; never the value `but`."""
+    return next((value for clue in clues if (value := _led_to(clue, text, but)) is not None), None)
+
+
+def _led_to(clue: Clue, text: str, but: int | None) -> int | None:
+    at = -1
+    for _ in range(_OFTEN):
+        at = text.find(clue.words, at + 1)
+        if at < 0:
+            return None
+        found = _before(text, at, clue.reach) if clue.before else _after(text, at + len(clue.words), clue.reach)
+        if (value := next((value for value in found if value != but), None)) is not None:
+            return value
+    return None
+
+
+def _after(text: str, at: int, reach: int) -> Iterator[int]:
+    for match in _NUMBER.finditer(text, at, at + reach + _WIDEST):
+        if match.start() - at > reach or "\n" in text[at : match.start()]:
+            return
+        if (value := _count(text, match)) is not None:
+            yield value
+
+
+def _before(text: str, at: int, reach: int) -> Iterator[int]:
+    for match in reversed(list(_NUMBER.finditer(text, max(0, at - reach - _WIDEST), at))):
+        if at - match.end() > reach:
+            return
+        if (value := _count(text, match)) is not None:
+            yield value
+
+
+def _count(text: str, match: re.Match[str]) -> int | None:
+    """The value of a number that stands alone: no piece of a name or a version, as in "gpt-4o" and "v0.5.1"."""
+    start, end = match.span()
+    before, after = text[start - 1 : start], text[end : end + 1]
+    free = before in _FREE and after in _FREE
+    if not free and (before.isalnum() or after.isalnum() or before in _JOINTS or after in ("_", "-")):
+        return None
+    return tokens(match[0])
+
+
+def tokens(value: Any) -> int | None:
+    """A count of tokens, from a number or its digits; None for what can be none."""
+    if isinstance(value, str) and len(value) < 10 and value.isdecimal():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    try:
+        count = int(float(value.replace(",", "").replace("_", ""))) if isinstance(value, str) else int(value)
+    except (ValueError, OverflowError):
+        return None
+    return count if 0 <= count < _TOKENS else None
