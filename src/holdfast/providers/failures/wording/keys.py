@@ -189,6 +189,8 @@ RULES: Final = (
             "身份验证",
             "认证失败",
             "未授权",
+            "access token invalid",
+            "access token ... no longer valid",
         ),
         not_at=(402,),
         meaning="The key is missing, wrong, expired, or for another endpoint.",

@@ -158,6 +158,9 @@ RULES: Final = (
         name="rate-limited",
         error=RateLimitError,
         source="OpenAI, Azure, Groq, Mistral, Cohere, DeepSeek, Moonshot, Zhipu, Together, OpenRouter: 429",
+        codes=(
+            "appidqpsoverflowerror",
+        ),
         hints=(
             "quota exceeded",
             "limit exceeded",
@@ -281,6 +284,8 @@ RULES: Final = (
             "请求数限制",
             "限流",
             "次数超限",
+            "过于频繁",
+            "exhausted your capacity ... quota will reset",
         ),
         meaning="Too many requests or tokens in too short a time.",
     ),

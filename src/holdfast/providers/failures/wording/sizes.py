@@ -196,6 +196,7 @@ RULES: Final = (
             "length limit exceeded",
             "max size ... tokens",
             "request size exceeds",
+            "max_tokens_per_request",
         ),
         meaning="The request has more bytes than the server or a proxy before it lets through.",
     ),
