@@ -12,9 +12,9 @@ from typing import Any, Final, overload
 import msgspec
 
 from holdfast.errors import InvalidResponseError, ModelError
+from holdfast.providers.failures.answers import failure_in_answer
 from holdfast.providers.failures.body import BOUND, evidence_of, read_body
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.finish import failure_in_answer
 from holdfast.providers.failures.naming import name_failure
 from holdfast.providers.failures.origin import origin_of
 from holdfast.providers.failures.words import names
@@ -133,8 +133,9 @@ def _in_success(value: Any, provider: str | None, headers: Mapping[str, str], *,
             return None
         return _unreadable(text, provider, headers)
     if isinstance(value, Mapping) and not _carries_error(value):
-        strange = known and _KNOWN.isdisjoint(value)
-        return _strange(value, provider) if strange else failure_in_answer(value, provider=provider)
+        if known and _KNOWN.isdisjoint(value):
+            return _strange(value, provider)
+        return failure_in_answer(value, provider=provider) or _bare_error(value, provider, headers)
     if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
         return next(
             (found for item in value[:_SSE_LINES] if (found := _in_chunk(item, provider, headers)) is not None), None
@@ -162,11 +163,21 @@ def _in_chunk(chunk: Mapping[str, Any], provider: str | None, headers: Mapping[s
     return None
 
 
+def _bare_error(value: Mapping[str, Any], provider: str | None, headers: Mapping[str, str]) -> ModelError | None:
+    """An error object that stands alone, as in some events of a stream: a message, and perhaps a code."""
+    if not isinstance(value.get("message"), str) or not _ANSWERS.isdisjoint(value):
+        return None
+    named = name_failure(evidence_of(value, status=200, headers=headers, provider=provider), TABLE)
+    return named if named.certain else None
+
+
 def _carries_error(value: Mapping[str, Any]) -> bool:
     """Whether a body tells of a failure in one of the places where servers do that inside a 200."""
     if value.get("error") or value.get("type") == "error" or value.get("errors"):
         return True
     if value.get("error_code") or value.get("success") is False:  # Baidu, Cloudflare
+        return True
+    if isinstance(value.get("last_error"), Mapping):  # OpenAI: a run of the Assistants API
         return True
     return any(isinstance(holder := value.get(name), Mapping) and _not_well(holder) for name in _HOLDERS)
 

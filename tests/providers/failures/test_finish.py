@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.providers.failures.finish import failure_in_answer, failure_of_finish
+from holdfast.providers.failures.answers import failure_in_answer
+from holdfast.providers.failures.finish import failure_of_finish
 
 
 @pytest.mark.parametrize(

@@ -11,17 +11,20 @@ from holdfast.providers.anthropic.errors import TABLE as ANTHROPIC
 from holdfast.providers.bedrock.errors import TABLE as BEDROCK
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.rule import Rule, Table
-from holdfast.providers.failures.words import phrase_of, words_of
+from holdfast.providers.failures.words import near, phrase_of, words_of
 from holdfast.providers.gemini.errors import TABLE as GEMINI
 from holdfast.providers.openai_chat.errors import TABLE as OPENAI
 from holdfast.providers.openai_responses.errors import TABLE as RESPONSES
 
+PROOFS = ("codes", "test", "phrases", "types", "pairs", "vague", "hints", "statuses")
 TABLES = (ANTHROPIC, BEDROCK, GEMINI, OPENAI, RESPONSES)
 
 TABLE = Table(
     (
         Rule(name="status", error=ModelError, source="-", statuses=(400,)),
         Rule(name="hint", error=ModelError, source="-", hints=("perhaps money",)),
+        Rule(name="vague", error=InvalidRequestError, source="-", vague=("your_fault",)),
+        Rule(name="pair", error=QuotaExhaustedError, source="-", pairs=near("gold silver", "gone")),
         Rule(name="type", error=InvalidRequestError, source="-", types=("general",)),
         Rule(name="phrase", error=QuotaExhaustedError, source="-", phrases=("out of money",)),
         Rule(name="test", error=RateLimitError, source="-", test=lambda evidence: "n" in evidence.details),
@@ -41,6 +44,12 @@ TABLE = Table(
         (Evidence(status=400, codes=("general",), messages=("You are Out of `money`!",)), "phrase"),
         (Evidence(status=400, codes=("general",), messages=("perhaps money",)), "type"),
         (Evidence(status=400, messages=("perhaps money",)), "hint"),
+        (Evidence(status=400, codes=("your_fault",), messages=("perhaps money",)), "vague"),
+        (Evidence(status=400, codes=("your_fault",), messages=("All the silver is gone",)), "pair"),
+        (Evidence(status=400, codes=("your_fault",), messages=("Gone is the gold",)), "pair"),
+        (Evidence(status=503, codes=("your_fault",), messages=("Gone is the gold",)), "vague"),
+        (Evidence(status=400, codes=("your_fault", "gold_gone"), spelling={"gold_gone": "GoldGone"}), "pair"),
+        (Evidence(status=400, codes=("general", "out_of_money")), "phrase"),
         (Evidence(status=400, messages=("zork",)), "status"),
         (Evidence(status=404, messages=("perhaps money",)), None),
         (Evidence(codes=("17",), provider="here"), "numbered"),
@@ -65,6 +74,11 @@ def test_the_most_telling_proof_wins(evidence: Evidence, name: str | None) -> No
         ("can't do", "I can\u2019t do it", True),
         ("at most ... images", "at most 20 images", True),
         ("at most ... images", "images: at most 20", False),
+        (
+            "at most ... images",
+            "at most so many and so long and so wide and so high and so dear and so odd and so on images",
+            False,
+        ),
         ("余额不足", "错误 余额不足 请充值", True),
     ],
 )
@@ -76,7 +90,7 @@ def test_phrases_are_whole_words_whatever_stands_between_them(phrase: str, text:
 def test_every_rule_has_a_source_and_something_to_look_at(table: Table) -> None:
     for rule in table.rules:
         assert rule.source, rule.name
-        assert rule.codes or rule.types or rule.phrases or rule.hints or rule.statuses or rule.test, rule.name
+        assert any(getattr(rule, field) for field in PROOFS), rule.name
 
 
 def test_names_of_rules_are_unique() -> None:

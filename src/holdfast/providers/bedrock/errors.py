@@ -61,7 +61,8 @@ RULES: Final = (
         name="aws-model-stream",
         error=ServerError,
         source="Bedrock InvokeModelWithResponseStream: ModelStreamErrorException (424), InternalServerException (500)",
-        codes=("modelstreamerrorexception", "internalserverexception", "internalfailure"),
+        codes=("internalserverexception", "internalfailure"),
+        types=("modelstreamerrorexception",),
     ),
     Rule(
         name="aws-model-error",

@@ -22,9 +22,9 @@ from holdfast.events import (
 from holdfast.messages import Image, Opaque
 from holdfast.providers.arguments import arguments_text
 from holdfast.providers.bedrock.errors import stream_error
-from holdfast.providers.bedrock.guardrail import verdict_facts
 from holdfast.providers.bedrock.wire import FINISH, ORIGIN, SERVER_TOOL, Answer, Block, Reasoning, ToolUse, WireUsage
 from holdfast.providers.bedrock.wire import decode_any as read_object
+from holdfast.providers.guardrail import verdict_facts
 
 CUTTING: Final = ("max_tokens", "model_context_window_exceeded")
 """The reasons that end an answer wherever it is, also inside the arguments of a tool call."""

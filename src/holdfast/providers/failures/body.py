@@ -38,7 +38,8 @@ _DETAIL: Final = names(
     "retrydelay estimated_time n_ctx n_prompt_tokens quotaid quotavalue quotametric content_filter_result"
     " content_filter_results innererror flagged_input reasons request_id requestid retry_after retryafter"
     " retry_after_seconds retry_after_ms resets_at resets_in_seconds reset_at param categories x-request-id"
-    " retry_in retry_after_sec code headers provider_name error_type failed_generation location"
+    " retry_in retry_after_sec clears_in code headers provider_name error_type failed_generation location"
+    " moderation_stage quota_limit_value"
 )
 _HEADER_CODES: Final = (":exception-type", ":error-code", "x-amzn-errortype")  # AWS
 # What a caller sent or a model said proves nothing about a failure.
@@ -81,9 +82,24 @@ _STATUSES: Final = re.compile(
     r"|\b([45]\d\d) (?:status code|bad request|unauthorized|forbidden|not found|too many requests|internal server error"
     r"|bad gateway|service unavailable|gateway time|unprocessable|payment required|request entity|client error"
     r"|server error|provider returned|conflict|gone|method not allowed)"
+    r"|: ([45]\d\d) (?=[A-Z{\[])"
+    r"|\bcode was ([45]\d\d)\b"
     r"|\b(?:got|returned|received|responded with) (?:an? )?([45]\d\d)\b(?! [a-z]+s\b)"
     r"|\| ?(5\d\d): ",
     re.IGNORECASE | re.MULTILINE,
+)
+_GRPC: Final = re.compile(r"StatusCode\.([A-Z][A-Z_]{1,30})\b|grpc_status:\s?(\d{1,2})\b")
+_GRPC_CODES: Final = (  # by their numbers
+    *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
+    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"),
+    *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+)
+# What proves nothing: the values that a validator would take, names of headers, what a client guesses at.
+_NO_PROOF: Final = re.compile(
+    r"Input should be [^\[\n]{1,400}(?=\[type=)"
+    r"|\bx-ratelimit-[a-z-]{1,40}"
+    r"|\b(?:this|it) (?:may|might|can|could) (?:be caused by|be due to|happen due to|happen because of)[^.\n]{1,300}",
+    re.IGNORECASE,
 )
 _TITLE: Final = re.compile(r"<title[^<>]{0,200}>([^<]{0,300})", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"</|<!doctype|<html|<title|<head", re.IGNORECASE)
@@ -122,6 +138,11 @@ class _Found:
         if word not in self.codes:
             self.codes.append(word)
             self.spelling[word] = written
+
+    def name(self, written: str) -> None:
+        """Take the name of an exception's class."""
+        self.names.append(written.lower())
+        self.spelling[written.lower()] = written
 
     def message(self, text: str) -> None:
         """Take a text, once, and only so much of it."""
@@ -260,16 +281,23 @@ def _read_text(text: str, found: _Found) -> None:
         if title is not None and title[1].strip():
             found.message(title[1].strip())
         text = _TAG.sub(" ", text)
+    text = _NO_PROOF.sub(" ", text)
+    for word, number in _GRPC.findall(text)[:4]:
+        found.code(word or _grpc_code(int(number)))
     for name in _CLASS.findall(text)[:12]:
         if name.endswith("Exception"):  # AWS says the server's code so, "(ThrottlingException)"
             found.code(name)
         else:
-            found.names.append(name.lower())
+            found.name(name)
     for key, quoted, number in _PAIR.findall(text)[:40]:
         _field(key.lower(), quoted or _number(number), found, _DEPTH)
     if found.status is None and (match := _STATUSES.search(text)) is not None:
         found.status = int(next(group for group in match.groups() if group))
     found.message(text)
+
+
+def _grpc_code(number: int) -> str:
+    return _GRPC_CODES[number] if number < len(_GRPC_CODES) else ""
 
 
 def _json_in(text: str) -> Any:

@@ -12,6 +12,7 @@ from holdfast.providers.failures.words import phrases
 
 _PROMPT: Final = phrases("prompt", "input", "your request", "your message", "messages", "user content", "question")
 _RESPONSE: Final = phrases("output", "response", "completion", "generated", "generation", "the answer", "candidate")
+_STAGES: Final[Mapping[str, Scope]] = {"input": "prompt", "output": "response"}
 _SAFETY_CHECK: Final = re.compile(r"SAFETY_CHECK_TYPE_([A-Z_]{2,40})")  # xAI
 _MOST: Final = 12
 
@@ -29,6 +30,11 @@ def scope_of(evidence: Evidence) -> Scope | None:
     if asked and said:
         return None
     return "prompt" if asked else "response"
+
+
+def stage_of(evidence: Evidence) -> Scope | None:
+    """OpenAI: the stage at which the moderation struck, `moderation_details.moderation_stage`."""
+    return _STAGES.get(str(evidence.details.get("moderation_stage", "")))
 
 
 def categories_of(evidence: Evidence) -> tuple[str, ...]:

@@ -33,7 +33,10 @@ _CLOUDFLARE: Final = ("cloudflare", "workers-ai", "cloudflare-workers-ai")
 def _numbers(
     name: str, error: type[ModelError], providers: tuple[str, ...], source: str, *codes: int, quota: str | None = None
 ) -> Rule:
-    return Rule(name=name, error=error, source=source, providers=providers, codes=tuple(map(str, codes)), quota=quota)
+    written = tuple(map(str, codes))
+    if error is InvalidRequestError:  # such a number says no more than "a parameter is wrong": the words say which
+        return Rule(name=name, error=error, source=source, providers=providers, vague=written)
+    return Rule(name=name, error=error, source=source, providers=providers, codes=written, quota=quota)
 
 
 _ZHIPU_PAGE: Final = "Zhipu / Z.ai 'Error codes'"

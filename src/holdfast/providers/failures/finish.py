@@ -1,16 +1,18 @@
-"""Failures that arrive as success: a finish reason that is a refusal, an answer with nothing in it.
-
-The words are the providers' own. `failure_of_finish` judges a word; `failure_in_answer` a whole response body.
-"""
+"""Finish reasons that are failures: refusals, broken generations, full windows. The words are the providers' own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import msgspec
-
-from holdfast.errors import ContentFilterError, InvalidResponseError, ModelError, Scope, ServerError
+from holdfast.errors import (
+    ContentFilterError,
+    ContextOverflowError,
+    InvalidResponseError,
+    ModelError,
+    Scope,
+    ServerError,
+)
 from holdfast.providers.failures.categories import filtered
 from holdfast.providers.failures.rule import Rule
 
@@ -44,6 +46,12 @@ FAILED: Final = Rule(
     source="OpenRouter, Mistral, Cohere `error`; Zhipu `network_error`; Responses `failed`, `cancelled`",
     meaning="The provider says that generation failed.",
 )
+WINDOW_FULL: Final = Rule(
+    name="finish-window-full",
+    error=ContextOverflowError,
+    source="Anthropic, Bedrock, Z.ai `model_context_window_exceeded`; Cohere `ERROR_LIMIT`",
+    meaning="The window was full before the model had said anything.",
+)
 EMPTY: Final = Rule(
     name="empty-answer",
     error=InvalidResponseError,
@@ -56,7 +64,7 @@ CUT_ARGUMENTS: Final = Rule(
     source="every wire: a tool call whose arguments are not the text of a JSON object",
     meaning="The arguments of a tool call stop in the middle.",
 )
-RULES: Final = (PROMPT_BLOCKED, REFUSED, BROKEN, FAILED, EMPTY, CUT_ARGUMENTS)
+RULES: Final = (PROMPT_BLOCKED, REFUSED, BROKEN, FAILED, WINDOW_FULL, EMPTY, CUT_ARGUMENTS)
 """Rules of failures inside a success."""
 
 _WORDS: Final[Mapping[str, Rule]] = {
@@ -97,7 +105,13 @@ _WORDS: Final[Mapping[str, Rule]] = {
     **dict.fromkeys(
         ("error", "network_error", "failed", "cancelled", "time_limit", "abort", "insufficient_system_resource"), FAILED
     ),
+    **dict.fromkeys(("model_context_window_exceeded", "error_limit"), WINDOW_FULL),
 }
+
+
+def rule_of_finish(raw_finish_reason: str | None) -> Rule | None:
+    """The rule that a finish reason in the provider's own word falls under, or None for one that is no failure."""
+    return _WORDS.get((raw_finish_reason or "").lower())
 
 
 def failure_of_finish(
@@ -110,26 +124,13 @@ def failure_of_finish(
     """
     extra = extra or {}
     if (blocked := _blocked(extra)) is not None:
-        return _failure(PROMPT_BLOCKED, provider, blocked, extra)
-    word = (raw_finish_reason or "").lower()
-    rule = _WORDS.get(word)
-    return None if rule is None else _failure(rule, provider, raw_finish_reason or "", extra)
+        return failure(PROMPT_BLOCKED, provider, blocked, extra)
+    rule = rule_of_finish(raw_finish_reason)
+    return None if rule is None else failure(rule, provider, raw_finish_reason or "", extra)
 
 
-def failure_in_answer(body: Any, *, provider: str | None = None) -> ModelError | None:
-    """The failure in a whole response with status 200, in any of the wires' forms; None for an answer of use.
-
-    A filter that struck after useful text is no failure.
-    """
-    if not isinstance(body, Mapping):
-        return None
-    for judge in (_chat, _google, _messages, _responses, _converse, _item, _predictions):
-        if (found := judge(body, provider)) is not None:
-            return found
-    return None
-
-
-def _failure(rule: Rule, provider: str | None, word: str, extra: Mapping[str, Any] | None = None) -> ModelError:
+def failure(rule: Rule, provider: str | None, word: str, extra: Mapping[str, Any] | None = None) -> ModelError:
+    """The error of a rule of this module; `word` is the provider's, `extra` as in `failure_of_finish`."""
     extra = extra or {}
     filter_ = rule.error is ContentFilterError
     scope: Scope | None = rule.scope if filter_ else None
@@ -177,134 +178,3 @@ def _categories(extra: Mapping[str, Any]) -> Iterator[str]:
         yield category
     yield from filtered(extra.get("content_filter_results"))
     yield from filtered(extra.get("content_filter_result"))
-
-
-def _chat(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
-    """OpenAI Chat Completions: `choices`."""
-    if "choices" not in body:
-        return None
-    choices = body["choices"]
-    if not isinstance(choices, list) or not choices:
-        return _failure(EMPTY, provider, "")
-    choice = choices[0]
-    if not isinstance(choice, Mapping):
-        return None
-    message = choice.get("message")
-    if not isinstance(message, Mapping):  # a chunk, or the older completions with `text`
-        return None
-    refusal = message.get("refusal")
-    if isinstance(refusal, str) and refusal and not message.get("content"):
-        return _failure(REFUSED, provider, "refusal", {"refusal": refusal})
-    for call in message.get("tool_calls") or ():
-        function = call.get("function") if isinstance(call, Mapping) else None
-        if isinstance(function, Mapping) and not _is_object(function.get("arguments")):
-            return _failure(CUT_ARGUMENTS, provider, "")
-    if any(message.get(name) for name in ("content", "tool_calls", "function_call", "audio", "images")):
-        return None
-    return failure_of_finish(provider, _word(choice.get("finish_reason")), choice) or _failure(EMPTY, provider, "")
-
-
-def _google(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
-    """Google: `candidates`, or `promptFeedback` alone."""
-    if "candidates" not in body and "promptFeedback" not in body:
-        return None
-    candidates = body.get("candidates")
-    candidate = candidates[0] if isinstance(candidates, list) and candidates else None
-    if not isinstance(candidate, Mapping):
-        return failure_of_finish(provider, None, body) or _failure(EMPTY, provider, "")
-    content = candidate.get("content")
-    parts = content.get("parts") if isinstance(content, Mapping) else None
-    if isinstance(parts, list) and any(isinstance(part, Mapping) and any(part.values()) for part in parts):
-        return None
-    if isinstance(said := candidate.get("output"), str) and said:  # PaLM's form, still behind some proxies
-        return None
-    told = {**candidate, "promptFeedback": body.get("promptFeedback")}
-    return failure_of_finish(provider, _word(candidate.get("finishReason")), told) or _failure(EMPTY, provider, "")
-
-
-def _messages(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
-    """Anthropic: `content` and `stop_reason`."""
-    if body.get("type") != "message" or "stop_reason" not in body:
-        return None
-    if any(
-        isinstance(part, Mapping) and (part.get("text") or part.get("type") not in ("text", "thinking"))
-        for part in body.get("content") or ()
-    ):
-        return None
-    reason = _word(body.get("stop_reason"))
-    return failure_of_finish(provider, reason, body) or _failure(EMPTY, provider, "")
-
-
-def _responses(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
-    """OpenAI Responses: `output` and `status`."""
-    output = body.get("output")
-    if not isinstance(output, list) or ("status" not in body and body.get("object") != "response"):
-        return None
-    parts = [
-        part
-        for item in output
-        if isinstance(item, Mapping)
-        for part in item.get("content") or ()
-        if isinstance(part, Mapping)
-    ]
-    if refusal := next((part.get("refusal") for part in parts if part.get("type") == "refusal"), None):
-        return _failure(REFUSED, provider, "refusal", {"refusal": refusal})
-    for item in output:
-        if isinstance(item, Mapping) and (cut := _item(item, provider)) is not None:
-            return cut
-    details = body.get("incomplete_details")
-    reason = details.get("reason") if isinstance(details, Mapping) else body.get("status")
-    useful = any(isinstance(item, Mapping) and item.get("type") not in ("reasoning", "message") for item in output)
-    if useful or any(part.get("text") for part in parts):
-        return None
-    if body.get("status") in ("in_progress", "queued"):
-        return None
-    return failure_of_finish(provider, _word(reason), body) or _failure(EMPTY, provider, "")
-
-
-def _converse(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
-    """Bedrock Converse: `output.message` and `stopReason`, or the `messageStop` event."""
-    stop = body.get("messageStop")
-    if isinstance(stop, Mapping):
-        return failure_of_finish(provider, _word(stop.get("stopReason")), stop)
-    output = body.get("output")
-    message = output.get("message") if isinstance(output, Mapping) else None
-    if "stopReason" not in body or not isinstance(message, Mapping):
-        return None
-    if message.get("content") and body["stopReason"] != "guardrail_intervened":
-        return None
-    return failure_of_finish(provider, _word(body["stopReason"]), body) or _failure(EMPTY, provider, "")
-
-
-def _item(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
-    """One item of Responses: a `function_call` that says it is complete."""
-    if body.get("type") != "function_call" or body.get("status") not in ("completed", None) or "arguments" not in body:
-        return None
-    return None if _is_object(body["arguments"]) else _failure(CUT_ARGUMENTS, provider, "")
-
-
-def _predictions(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
-    """Vertex `predict` (Imagen): a `raiFilteredReason` in place of each picture."""
-    predictions = body.get("predictions")
-    if not isinstance(predictions, list) or not predictions:
-        return None
-    reasons = [one.get("raiFilteredReason") for one in predictions if isinstance(one, Mapping)]
-    if len(reasons) < len(predictions) or not all(isinstance(reason, str) for reason in reasons):
-        return None
-    return _failure(REFUSED, provider, "raiFilteredReason", {"refusal": reasons[0]})
-
-
-def _is_object(arguments: Any) -> bool:
-    """Whether the arguments of a tool call can be used; none at all are an empty object."""
-    if arguments is None or arguments == "" or isinstance(arguments, Mapping):
-        return True
-    if not isinstance(arguments, str):
-        return False
-    try:
-        return isinstance(msgspec.json.decode(arguments), dict)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-
-
-def _word(value: Any) -> str | None:
-    return value if isinstance(value, str) else None

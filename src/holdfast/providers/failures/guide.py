@@ -40,6 +40,8 @@ _STEPS: Final[Mapping[str, str]] = {
     "test": "structured details or numbers in the body",
     "phrases": "words that it uses only for this",
     "types": "a general code or type",
+    "pairs": "two words near each other that often mean this together",
+    "vague": "a code or type that only says that the request is at fault",
     "hints": "words that often mean this",
     "statuses": "the HTTP status alone",
 }

@@ -11,20 +11,18 @@ from holdfast.errors import (
     ContextOverflowError,
     InvalidRequestError,
     ModelError,
-    OverloadedError,
     QuotaExhaustedError,
     RateLimitError,
     RequestTooLargeError,
-    ServerError,
 )
-from holdfast.providers.failures.categories import categories_of, scope_of
+from holdfast.providers.failures.categories import categories_of, scope_of, stage_of
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.limits import limit_of
 from holdfast.providers.failures.quotas import quota_of
 from holdfast.providers.failures.retry_after import retry_after
 from holdfast.providers.failures.rule import Match, Table
 
-_WAITING: Final = (RateLimitError, QuotaExhaustedError, OverloadedError, ServerError)
+_METERED: Final = (RateLimitError, QuotaExhaustedError)
 _ASKED: Final = frozenset(("requested", "afford", "tokens"))
 _REQUEST_IDS: Final = (
     "x-request-id",  # OpenAI, Groq, DashScope, most others
@@ -55,11 +53,13 @@ def name_failure(
     return error(
         _message(evidence),
         **_facts(evidence, model, proof=match.proof if match.step in ("code", "type") else None),
-        retry_after=retry_after(evidence) if issubclass(error, _WAITING) else None,
-        scope=(rule.scope or table.scope(evidence) or scope_of(evidence)) if error is ContentFilterError else None,
+        retry_after=retry_after(evidence),
+        scope=(stage_of(evidence) or rule.scope or table.scope(evidence) or scope_of(evidence))
+        if error is ContentFilterError
+        else None,
         categories=categories_of(evidence) if error is ContentFilterError else (),
         limit=limit_of(evidence) if _sized(error, evidence) else None,
-        quota=rule.quota or (quota_of(evidence) if issubclass(error, _WAITING[:2]) else None),
+        quota=rule.quota or (quota_of(evidence) if error in _METERED else None),
         phase=rule.phase,
         certain=_certain(match),
         rule=rule.name,
@@ -104,7 +104,7 @@ def _sized(error: type[ModelError], evidence: Evidence) -> bool:
 
 
 def _certain(match: Match) -> bool:
-    return match.rule.sure or match.step not in ("hint", "status")
+    return match.rule.sure or match.step not in ("pair", "hint", "status")
 
 
 def _message(evidence: Evidence) -> str:

@@ -42,8 +42,9 @@ What providers send when a call fails, what it means, and what to do. This page 
 Holdfast itself uses (`python -m holdfast.providers.failures.page`); a test fails where they differ.
 
 Proofs are asked in this order: codes that mean one thing only; structured details and numbers; words that mean one
-thing only; general codes; hints; the HTTP status alone. What only a hint or a status suggests is marked
-`certain=False`, and the first bytes of the body are kept in `error.raw`. "Again" says whether the same request may be
+thing only; general codes; words near each other that often mean it; codes that only say that the request is at fault;
+hints; the HTTP status alone. What only a pair of words, a hint or a status suggests is marked `certain=False`, and the
+first bytes of the body are kept in `error.raw`. "Again" says whether the same request may be
 sent to the same endpoint with hope.
 
 ```python
@@ -70,18 +71,18 @@ _SECTIONS: Final[tuple[tuple[str, str, tuple[Rule, ...]], ...]] = (
     ("Cloudflare Workers AI", "Numbers in `errors[].code`.", compatible.CLOUDFLARE),
     ("Other endpoints, by name", "DashScope, Volcengine, Moonshot, Tencent, one-api and others.", compatible.NAMED),
     ("Any server: credit and plans", "", money.RULES),
-    ("Any server: rates and capacity", "", rates.RULES),
+    ("Any server: rates and capacity", "", (rates.STATED, *rates.RULES)),
     ("Any server: sizes", "", sizes.RULES),
     ("Any server: the window", "", windows.RULES),
     ("Any server: content", "", content.RULES),
     ("Any server: keys", "", keys.RULES),
     ("Any server: models", "", models.RULES),
-    ("Any server: rights", "", rights.RULES),
+    ("Any server: rights", "", (rights.CLOSED, *rights.RULES)),
     ("Any server: the request", "", requests.RULES),
     ("What was stopped", "", stops.RULES),
-    ("The network and the clock", "", network.RULES),
+    ("The network and the clock", "", (*network.ENDED_HERE, *network.RULES)),
     ("The answer", "", answers.RULES),
-    ("The server", "", servers.RULES),
+    ("The server", "", (servers.NOT_LOADED, *servers.RULES)),
     ("Inside a success", "Status 200, and no use.", finish.RULES),
     ("General codes and bare statuses", "Asked last.", statuses.RULES),
 )
@@ -121,9 +122,10 @@ def _section(title: str, note: str, rules: Iterable[Rule]) -> Iterator[str]:
 
 def _wire(rule: Rule) -> str:
     told = [
-        _list("", [f"`{code}`" for code in (*rule.codes, *rule.types)]),
+        _list("", [f"`{code}`" for code in (*rule.codes, *rule.types, *rule.vague)]),
         _list("", [f'"{phrase}"' for phrase in (*rule.phrases, *rule.hints)]),
         _list("status ", [str(status) for status in rule.statuses]),
+        "some of these words near each other" if rule.pairs and not rule.phrases else "",
         "details" if rule.test is not None else "",
     ]
     return _cell("; ".join(text for text in told if text) or "see the source")

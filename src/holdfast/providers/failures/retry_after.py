@@ -42,6 +42,7 @@ _WAITS: Final = {  # fields of bodies, and what one of each is in seconds
     "retry_after_sec": 1.0,
     "retry_in": 1.0,
     "resets_in_seconds": 1.0,  # Codex
+    "clears_in": 1.0,  # ChatGPT
     "estimated_time": 1.0,  # Hugging Face
 }
 

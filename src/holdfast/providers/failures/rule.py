@@ -3,31 +3,35 @@
     1. codes       a code or type that means one thing only
     2. test        structured details and numbers, asked by a function
     3. phrases     words that mean one thing only, where a provider sends a general code, or none
-    4. types       a general code or type, such as "invalid_request_error", or the name of a client's exception
-    5. hints       words that often mean it; where the status says no more than "client error" or "server error"
-    6. statuses    the HTTP status alone
+    4. phrases     the same in the words of a code that no rule knows ("model_quota_exhausted")
+    5. types       a general code or type, such as "rate_limit_error", or the name of a client's exception
+    6. pairs       two words near each other that together often mean it; where the status leaves open what is wrong
+    7. vague       a code or type that says no more than "your request is at fault", such as "invalid_request_error"
+    8. hints       single words that often mean it; where the status says no more than "client" or "server error"
+    9. statuses    the HTTP status alone
 
-Within a step the first rule in the table wins. What steps 5 and 6 find is marked as not certain, unless the status
+Within a step the first rule in the table wins. What steps 6, 8 and 9 find is marked as not certain, unless the status
 itself says it all (401, 529).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
 from holdfast.errors import ModelError, Scope
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.words import Phrasebook
+from holdfast.providers.failures.words import Phrasebook, Words, spelled_out, words_of
 
 
 class Rule(Struct, frozen=True, kw_only=True):
     """One way in which a failure shows, and its name.
 
     - `name`: unique; `ModelError.rule` carries it. `source`: where the provider says so.
-    - `codes`, `types`, `phrases`, `hints`, `statuses`, `test`: what proves it, see the module.
+    - `codes`, `test`, `phrases`, `types`, `pairs`, `vague`, `hints`, `statuses`: what proves it, see the module.
     - `at`: only with these HTTP statuses (or when none is known). `not_at`: never with these.
     - `providers`: only at these endpoints: for numbers that mean something else elsewhere.
     - `sure`: whether a hint or a bare status is proof enough.
@@ -43,6 +47,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     test: Callable[[Evidence], bool] | None = None
     phrases: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    vague: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     statuses: tuple[int, ...] = ()
     at: tuple[int, ...] = ()
@@ -75,6 +81,7 @@ class Match(Struct, frozen=True):
 
 
 _VAGUE: Final = frozenset((None, 200, 400, 422, 500))  # statuses that leave open what is wrong
+_OPEN: Final = _VAGUE | {403, 404, 412}  # and those of which the words may know better
 
 
 class Table:
@@ -84,29 +91,58 @@ class Table:
         self.rules = tuple({rule.name: rule for group in groups for rule in group}.values())
         self._codes = _by_key((code.lower(), rule) for rule in self.rules for code in rule.codes)
         self._types = _by_key((code.lower(), rule) for rule in self.rules for code in rule.types)
+        self._vague = _by_key((code.lower(), rule) for rule in self.rules for code in rule.vague)
         self._names = _by_key((code.lower(), rule) for rule in self.rules for code in (*rule.codes, *rule.types))
         self._statuses = _by_key((status, rule) for rule in self.rules for status in rule.statuses)
         self._tests = tuple((rule.test, rule) for rule in self.rules if rule.test is not None)
         self._phrases = Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.phrases)
-        self._hints = Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.hints)
         self._scoped = Phrasebook((phrase, rule) for rule in self.rules if rule.scope for phrase in rule.phrases)
+
+    @cached_property
+    def _pairs(self) -> Phrasebook[Rule]:
+        return Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.pairs)
+
+    @cached_property
+    def _hints(self) -> Phrasebook[Rule]:
+        return Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.hints)
 
     def match(self, evidence: Evidence) -> Match | None:
         """The rule that names this failure, or None when not even the status is known."""
         return (
             _keyed(self._codes, evidence.codes, evidence, "code")
             or self._tested(evidence)
-            or _spoken(self._phrases, evidence, "phrase")
+            or _spoken(self._phrases, evidence.words, evidence, "phrase")
+            or self._spelled(evidence)
             or _keyed(self._types, evidence.codes, evidence, "type")
             or _keyed(self._names, evidence.names, evidence, "name")
-            or (_spoken(self._hints, evidence, "hint") if evidence.status in _VAGUE else None)
+            or self._paired(evidence)
+            or _keyed(self._vague, (*evidence.codes, *evidence.names), evidence, "type")
+            or self._hinted(evidence)
             or _keyed(self._statuses, (evidence.status,), evidence, "status")
         )
 
     def scope(self, evidence: Evidence) -> Scope | None:
         """What the words say about the scope of a content filter, whatever rule named it."""
-        match = _spoken(self._scoped, evidence, "phrase")
+        match = _spoken(self._scoped, evidence.words, evidence, "phrase")
         return None if match is None else match.rule.scope
+
+    def _spelled(self, evidence: Evidence) -> Match | None:
+        """What the words in codes say that no rule knows."""
+        unknown = [
+            code
+            for code in evidence.codes
+            if code not in self._names and code not in self._vague and not code.isdigit()
+        ]
+        if not unknown:
+            return None
+        words = words_of(" , ".join(spelled_out(evidence.spelling.get(code, code)) for code in unknown))
+        return _spoken(self._phrases, words, evidence, "phrase")
+
+    def _paired(self, evidence: Evidence) -> Match | None:
+        return _spoken(self._pairs, _all_words(evidence), evidence, "pair") if evidence.status in _OPEN else None
+
+    def _hinted(self, evidence: Evidence) -> Match | None:
+        return _spoken(self._hints, _all_words(evidence), evidence, "hint") if evidence.status in _VAGUE else None
 
     def _tested(self, evidence: Evidence) -> Match | None:
         for test, rule in self._tests:
@@ -138,6 +174,12 @@ def _place(found: tuple[int, Rule, Any]) -> int:
     return found[0]
 
 
-def _spoken(book: Phrasebook[Rule], evidence: Evidence, step: str) -> Match | None:
-    found = book.first(evidence.words, lambda rule: rule.holds_for(evidence))
+def _all_words(evidence: Evidence) -> Words:
+    """The words of the messages, and of the names of codes and exceptions."""
+    names = " , ".join(map(spelled_out, evidence.spelling.values()))
+    return words_of(f"{names}\n{evidence.text}") if names else evidence.words
+
+
+def _spoken(book: Phrasebook[Rule], words: Words, evidence: Evidence, step: str) -> Match | None:
+    found = book.first(words, lambda rule: rule.holds_for(evidence))
     return None if found is None else Match(found[1], step, found[0])

@@ -94,7 +94,7 @@ RULES: Final = (
         name="general-bad-request",
         error=InvalidRequestError,
         source="OpenAI and Anthropic 'invalid_request_error'; gRPC INVALID_ARGUMENT; AWS ValidationException",
-        types=(
+        vague=(
             "invalid_request_error",
             "invalid_request",
             "invalidrequesterror",

@@ -7,6 +7,7 @@ comparison is a search for a fixed string: no wording can make it slow.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
@@ -19,7 +20,10 @@ _BLANK: Final = {code: " " for code in range(128) if not chr(code).isalnum()} | 
 )
 _APOSTROPHES: Final = {ord("'"): None, ord("\u2019"): None}
 _ASCII: Final = bytes(ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(128)).ljust(256)
-_GAP: Final = "..."
+_GAP: Final = 80  # characters between two parts of a phrase, at most
+_TRIES: Final = 8  # places where a phrase with a gap may begin
+_MARK: Final = "..."
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 Value = TypeVar("Value")
 
@@ -43,13 +47,27 @@ class Phrase(Struct, frozen=True):
 
     def within(self, line: str) -> bool:
         """Whether the phrase stands in this line of words."""
-        at = 0
-        for part in self.parts:
-            at = line.find(part, at)
+        first, *more = self.parts
+        at = line.find(first)
+        if at < 0 or not more:
+            return at >= 0
+        for _ in range(_TRIES):
+            if _go_on(line, at + len(first) - 1, more):
+                return True
+            at = line.find(first, at + 1)
             if at < 0:
                 return False
-            at += len(part) - 1  # the blank that ends one part may begin the next
-        return True
+        return False
+
+
+def _go_on(line: str, at: int, parts: list[str]) -> bool:
+    """Whether these parts follow each other from here on, each at most `_GAP` characters after the one before."""
+    for part in parts:
+        found = line.find(part, at, at + _GAP + len(part))
+        if found < 0:
+            return False
+        at = found + len(part) - 1  # the blank that ends one part may begin the next
+    return True
 
 
 class Phrasebook(Generic[Value]):
@@ -95,7 +113,7 @@ def words_of(text: str) -> Words:
 
 def phrase_of(written: str) -> Phrase:
     """The phrase that is written so; `...` marks a gap."""
-    chunks = [_plain(chunk).split() for chunk in written.split(_GAP)]
+    chunks = [_plain(chunk).split() for chunk in written.split(_MARK)]
     if not written.isascii():  # Chinese sets no blanks between words
         return Phrase(tuple(" ".join(chunk) for chunk in chunks), frozenset(), written)
     return Phrase(
@@ -103,6 +121,21 @@ def phrase_of(written: str) -> Phrase:
         frozenset(word for chunk in chunks for word in chunk),
         written,
     )
+
+
+def near(some: str, *others: str) -> tuple[str, ...]:
+    """Phrases of two parts, in either order: any of the words in `some`, and any of the others."""
+    return (*then(some, *others), *(f"{other} ... {word}" for word in some.split() for other in others))
+
+
+def then(some: str, *others: str) -> tuple[str, ...]:
+    """Phrases of two parts, in this order: any of the words in `some`, then any of the others."""
+    return tuple(f"{word} ... {other}" for word in some.split() for other in others)
+
+
+def spelled_out(name: str) -> str:
+    """The words of a code or of a class's name: `"QuotaExceededError"` is "Quota Exceeded Error"."""
+    return _HUMP.sub(" ", name)
 
 
 def phrases(*written: str) -> Phrasebook[None]:

@@ -26,6 +26,7 @@ from holdfast.providers.failures.wire import WireErrors
 from holdfast.providers.failures.words import phrases
 
 _ZERO: Final = phrases("limit: 0")
+_NO_FREE_TIER: Final = phrases("doesn't have a free quota tier", "does not have a free quota tier")
 _PAGE: Final = frozenset(("quota", "ai", "google", "dev"))
 _CREDIT: Final = phrases("credits are depleted", "spending cap", "billing account", "prepayment")
 
@@ -42,7 +43,8 @@ def zero_quota(evidence: Evidence) -> bool:
     """A free-tier quota of zero: `limit: 0` in the message, or a `quotaValue` of 0."""
     if not _quota_failure(evidence):
         return False
-    return str(evidence.details.get("quotavalue", "")) == "0" or _says_zero(evidence)
+    stated = (str(evidence.details.get(name, "")) for name in ("quotavalue", "quota_limit_value"))
+    return "0" in stated or _says_zero(evidence) or _NO_FREE_TIER.any(evidence.words)
 
 
 def temporary_quota(evidence: Evidence) -> bool:

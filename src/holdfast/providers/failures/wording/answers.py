@@ -6,6 +6,7 @@ from typing import Final
 
 from holdfast.errors import InvalidResponseError
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near
 
 RULES: Final = (
     Rule(
@@ -216,9 +217,63 @@ RULES: Final = (
             "finishreason other",
             "malformed ... output",
             "no assistant messages",
+            "cannot unmarshal",
+            "deserialize api response",
+            "decoding error",
+            "data corrupted",
+            "missing argument for function parameter",
+            "failed to parse ... response",
+            "json deserialization",
+            "deserialization for type",
+            "does not match the expected schema",
+            "jsonschema",
+            "is not a valid tool",
         ),
         not_at=(401, 402, 403, 404, 413, 429, 502, 503, 504, 529),
         meaning="What came is no answer that can be used: empty, cut, or not in the form asked for.",
+    ),
+    Rule(
+        name="unreadable-answer",
+        error=InvalidResponseError,
+        source="clients' own words for an answer that they cannot read, whatever the library",
+        phrases=("input_value ... input_type",),
+        types=(
+            "typeerror",
+            "attributeerror",
+            "keyerror",
+            "indexerror",
+            "syntaxerror",
+            "jsonexception",
+            "jsonreaderexception",
+            "serializationexception",
+            "parseexception",
+            "zoderror",
+            "invalidformatexception",
+            "mismatchedinputexception",
+        ),
+        pairs=(
+            *near(
+                "json response output answer arguments choices candidates chunk schema body reply",
+                *("parse", "parsing", "parsed", "decode", "decoding", "deserialize", "unmarshal", "deserialization"),
+                *("not valid", "invalid", "empty", "missing", "unexpected", "malformed", "expected", "null", "none"),
+                *("undefined", "does not match", "does not validate", "mismatch", "corrupted"),
+            ),
+            *near(
+                "tool function",
+                "not a valid",
+                "not found",
+                "unknown",
+                "does not exist",
+                "missing argument",
+                "arguments",
+            ),
+        ),
+        hints=(
+            "validation error for",
+            "validation errors for",
+        ),
+        at=(200,),
+        meaning="What came is no answer that the client can read.",
     ),
 )
 """Rules of `InvalidResponseError`."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from holdfast.errors import ContentFilterError
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near
 
 RULES: Final = (
     Rule(
@@ -22,6 +23,25 @@ RULES: Final = (
         name="prompt-refused",
         error=ContentFilterError,
         source="Azure 'Content filtering'; OpenAI 'invalid_prompt'; DashScope 'DataInspectionFailed'; DeepSeek",
+        pairs=(
+            *near(
+                "prompt input question",
+                "flagged",
+                "blocked",
+                "filtered",
+                "sensitive",
+                "inappropriate",
+                "unsafe",
+                "harmful",
+                "prohibited",
+                "disallowed",
+                "violate",
+                "violates",
+                "violation",
+                "guardrails",
+                "moderation",
+            ),
+        ),
         codes=(
             "prompt_injection",
             "guardrailraisedexception",
@@ -82,7 +102,6 @@ RULES: Final = (
             "blocked by ... prompt shield",
             "jailbreak",
             "prompt_feedback ... block",
-            "promptfeedback",
             "index out of range ... candidates",
             "block_reason",
             "blockreason",
@@ -106,6 +125,25 @@ RULES: Final = (
         name="response-refused",
         error=ContentFilterError,
         source="Anthropic 'Output blocked by content filtering policy'; DashScope; MiniMax 1027; Google finish reasons",
+        pairs=(
+            *near(
+                "output response answer completion generated generation candidate",
+                "flagged",
+                "blocked",
+                "filtered",
+                "sensitive",
+                "inappropriate",
+                "unsafe",
+                "harmful",
+                "prohibited",
+                "disallowed",
+                "violate",
+                "violates",
+                "violation",
+                "guardrails",
+                "moderation",
+            ),
+        ),
         codes=("output_sensitive", "image_safety", "recitation"),
         phrases=(
             "task failed as a result of our safety system",
@@ -162,6 +200,9 @@ RULES: Final = (
             "输出内容不",
             "image_recitation",
             "image_prohibited_content",
+            "matched public code",
+            "输出内容涉及",
+            "response got filtered",
         ),
         scope="response",
         meaning="A filter, or the model, refused to give the answer.",
@@ -170,6 +211,33 @@ RULES: Final = (
         name="content-refused",
         error=ContentFilterError,
         source="OpenAI 'content_policy_violation'; Azure 'content_filter'; DashScope 'data_inspection_failed'",
+        pairs=(
+            *near(
+                "content image text message request",
+                "flagged",
+                "filtered",
+                "sensitive",
+                "inappropriate",
+                "unsafe",
+                "harmful",
+                "prohibited",
+                "disallowed",
+                "violates",
+                "violation",
+                "moderation",
+                "nsfw",
+            ),
+            *near(
+                "safety policy policies guidelines",
+                "violate",
+                "violates",
+                "violated",
+                "violation",
+                "blocked",
+                "rejected",
+                "refused",
+            ),
+        ),
         hints=(
             "flagged",
             "sensitive",

@@ -6,6 +6,7 @@ from typing import Final
 
 from holdfast.errors import AuthenticationError
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near
 
 RULES: Final = (
     Rule(
@@ -13,6 +14,26 @@ RULES: Final = (
         error=AuthenticationError,
         source="OpenAI 'invalid_api_key'; Anthropic 401; Google 'API_KEY_INVALID' (sent as 400); AWS exception types",
         types=("loadapikeyerror",),
+        pairs=(
+            *near(
+                "key keys apikey token credential credentials authentication auth signature",
+                "invalid",
+                "incorrect",
+                "wrong",
+                "missing",
+                "expired",
+                "revoked",
+                "not set",
+                "not found",
+                "denied",
+                "failed",
+                "not provided",
+                "not valid",
+                "could not",
+                "mismatch",
+                "no",
+            ),
+        ),
         hints=(
             "from token",
             "deactivated",
@@ -191,6 +212,9 @@ RULES: Final = (
             "未授权",
             "access token invalid",
             "access token ... no longer valid",
+            "token is missing",
+            "subscription key",
+            "expected oauth2 access token",
         ),
         not_at=(402,),
         meaning="The key is missing, wrong, expired, or for another endpoint.",

@@ -9,6 +9,7 @@ from holdfast.errors import (
     ModelNotFoundError,
 )
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near, then
 
 RULES: Final = (
     Rule(
@@ -68,6 +69,15 @@ RULES: Final = (
             "providermodelnotfounderror",
             "modelnotfounderror",
             "nosuchmodelerror",
+        ),
+        pairs=(
+            *near(
+                "model models deployment engine endpoint url path route",
+                *("not found", "not exist", "does not exist", "doesn't exist", "unknown", "deprecated", "retired"),
+                *("no longer", "not recognized", "unrecognized", "not loaded", "not deployed", "unable to access"),
+                "no such",
+            ),
+            *then("model models deployment engine", "unsupported", "not supported", "not available"),
         ),
         hints=(
             "not found",
@@ -200,6 +210,7 @@ RULES: Final = (
             "model code ... does not exist",
             "because it doesn't exist",
             "because it does not exist",
+            "too large to be loaded",
         ),
         not_at=(401, 403, 429, 503),
         meaning="The model, its deployment or the path does not exist here, or was retired.",

@@ -6,6 +6,7 @@ from typing import Final
 
 from holdfast.errors import QuotaExhaustedError
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near
 
 RULES: Final = (
     Rule(
@@ -21,8 +22,24 @@ RULES: Final = (
         name="plan-used-up",
         error=QuotaExhaustedError,
         source="Codex, Ollama Cloud, GitHub Copilot, Claude: usage limits of a plan",
+        pairs=(
+            *near(
+                "weekly monthly plan subscription allowance",
+                "limit",
+                "quota",
+                "credits",
+                "reached",
+                "exceeded",
+                "exhausted",
+                "used up",
+                "expired",
+            ),
+        ),
         codes=(
-            "usage_limit_reached", "usage_not_included", "quota_exceeded_premium", "free_quota_exhausted",
+            "usage_limit_reached",
+            "usage_not_included",
+            "quota_exceeded_premium",
+            "free_quota_exhausted",
             "model_cap_exceeded",
         ),
         phrases=(
@@ -91,6 +108,8 @@ RULES: Final = (
             "billing cycle",
             "free quota tier",
             "credits for this billing",
+            "limite de uso",
+            "límite de uso",
         ),
         quota="plan",
         meaning="What the plan includes is used up.",
@@ -100,6 +119,30 @@ RULES: Final = (
         name="out-of-credit",
         error=QuotaExhaustedError,
         source="OpenAI 'Error codes'; Anthropic 'Errors' (400); DeepSeek 402; xAI, OpenRouter, Together, Replicate",
+        pairs=(
+            *near(
+                "credit credits balance funds budget billing payment points spending",
+                "insufficient",
+                "exhausted",
+                "depleted",
+                "used up",
+                "run out",
+                "ran out",
+                "exceeded",
+                "exceed",
+                "too low",
+                "not enough",
+                "expired",
+                "overdue",
+                "reached",
+                "required",
+                "upgrade",
+                "add",
+                "recharge",
+                "top up",
+            ),
+            *near("quota", "insufficient", "exhausted", "depleted", "used up", "not enough", "expired"),
+        ),
         hints=(
             "billing",
             "credits",

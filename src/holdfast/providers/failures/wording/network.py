@@ -10,8 +10,9 @@ from holdfast.errors import (
     StreamInterruptedError,
 )
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near
 
-RULES: Final = (
+ENDED_HERE: Final = (
     Rule(
         name="certificate-refused",
         error=ModelConnectionError,
@@ -144,10 +145,28 @@ RULES: Final = (
         phase="connect",
         meaning="The connection did not stand in time.",
     ),
+)
+"""Rules of TLS and of time limits; asked before those of cancellations, whose words they share."""
+
+RULES: Final = (
     Rule(
         name="answer-broke-off",
         error=StreamInterruptedError,
         source="httpx RemoteProtocolError, aiohttp ClientPayloadError, urllib3 ProtocolError; Codex",
+        pairs=(
+            *near(
+                "stream response body chunk",
+                "ended",
+                "interrupted",
+                "closed",
+                "aborted",
+                "cut off",
+                "incomplete",
+                "prematurely",
+                "terminated",
+                "disconnected",
+            ),
+        ),
         hints=(
             "terminated",
             "truncated",
@@ -208,15 +227,43 @@ RULES: Final = (
             "no finish reason",
             "before message_stop",
             "provider disconnected",
+            "error: terminated",
+            "fetch terminated",
         ),
         not_at=(400, 401, 402, 403, 404, 413, 422, 429),
         phase="stream",
         meaning="The answer began and did not end.",
     ),
     Rule(
+        name="proxy-lost-upstream",
+        error=ModelConnectionError,
+        source="Envoy: 'upstream connect error or disconnect/reset before headers', under any status",
+        phrases=("upstream connect error or disconnect", "disconnect/reset before headers"),
+        not_at=(429,),
+        phase="connect",
+        meaning="A proxy lost the connection to the server behind it.",
+    ),
+    Rule(
         name="no-connection",
         error=ModelConnectionError,
         source="httpx, aiohttp, requests, urllib3, undici, Go: DNS, refused, reset, proxies",
+        pairs=(
+            *near(
+                "connection socket network host hostname dns proxy tls ssl handshake peer server",
+                "failed",
+                "reset",
+                "refused",
+                "closed",
+                "lost",
+                "aborted",
+                "unreachable",
+                "not resolved",
+                "could not",
+                "unable to",
+                "disconnected",
+                "connect",
+            ),
+        ),
         hints=(
             "eof",
             "disconnected",
@@ -243,7 +290,6 @@ RULES: Final = (
             "proxyerror",
             "proxyconnectionerror",
             "clientproxyconnectionerror",
-            "sslerror",
             "sslcertverificationerror",
             "clientconnectorcertificateerror",
             "clientconnectorsslerror",
@@ -374,6 +420,9 @@ RULES: Final = (
             "error communicating with",
             "reset received from peer",
             "close notify ... from peer",
+            "name not resolved",
+            "ssl error",
+            "secure connection",
         ),
         not_at=(400, 401, 402, 403, 404, 413, 422, 429, 502, 520),
         phase="connect",

@@ -6,12 +6,42 @@ from typing import Final
 
 from holdfast.errors import OverloadedError, RateLimitError
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near
+
+STATED: Final = Rule(
+    name="stated-rate-limit",
+    error=RateLimitError,
+    source="OpenAI 'Rate limit reached for'; Azure, GitHub Models 'Rate limit of N per 60s exceeded'; OpenRouter 402",
+    codes=("in_flight_budget_exhausted",),
+    phrases=(
+        "rate limit reached for",
+        "rate limit of ... per",
+        "rate limit exceeded",
+        "current quota ... per minute",
+        "enqueued token limit",
+        "in-flight requests",
+        "error-code#token-limit",
+    ),
+    meaning="Too many requests or tokens in too short a time.",
+)
 
 RULES: Final = (
     Rule(
         name="at-capacity",
         error=OverloadedError,
         source="Anthropic 529; Moonshot 'engine_overloaded_error'; Mistral, Groq, Fireworks, Ollama 503; Vertex 503",
+        pairs=(
+            *near(
+                "server service model engine system provider capacity slots queue workers instances upstream channel",
+                "overloaded",
+                "busy",
+                "temporarily",
+                "no available",
+                "full",
+                "high demand",
+                "try again later",
+            ),
+        ),
         hints=(
             "maintenance",
             "try again later",
@@ -158,8 +188,21 @@ RULES: Final = (
         name="rate-limited",
         error=RateLimitError,
         source="OpenAI, Azure, Groq, Mistral, Cohere, DeepSeek, Moonshot, Zhipu, Together, OpenRouter: 429",
-        codes=(
-            "appidqpsoverflowerror",
+        codes=("appidqpsoverflowerror",),
+        pairs=(
+            *near(
+                "requests request tokens calls messages queries",
+                "too many",
+                "per minute",
+                "per second",
+                "per hour",
+                "per day",
+                "throttled",
+                "slow down",
+                "limit reached",
+                "limit exceeded",
+                "rate",
+            ),
         ),
         hints=(
             "quota exceeded",

@@ -6,6 +6,28 @@ from typing import Final
 
 from holdfast.errors import PermissionDeniedError
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near
+
+CLOSED: Final = Rule(
+    name="account-closed",
+    error=PermissionDeniedError,
+    source="Moonshot 'access_terminated_error'; Z.ai 1313 'Fair Usage Policy'; OpenAI, gateways: banned accounts",
+    phrases=(
+        "access terminated",
+        "access was terminated",
+        "access has been terminated",
+        "fair usage policy",
+        "user_blocked",
+        "account has been banned",
+        "account has been blocked",
+        "account was banned",
+        "restricted due to repeated",
+        "repeated policy violations",
+    ),
+    retry_same=False,
+    meaning="The provider has closed or restricted the account.",
+    advice="Write to the provider; until then use another endpoint.",
+)
 
 RULES: Final = (
     Rule(
@@ -20,6 +42,28 @@ RULES: Final = (
             "accessdenied",
             "access_terminated_error",
             "access_terminated",
+        ),
+        pairs=(
+            *near(
+                "access permission permissions account organization project region country location plan user client",
+                "denied",
+                "not allowed",
+                "not permitted",
+                "forbidden",
+                "disabled",
+                "suspended",
+                "banned",
+                "blocked",
+                "restricted",
+                "terminated",
+                "not authorized",
+                "not supported",
+                "unsupported",
+                "not available",
+                "upgrade",
+                "verified",
+                "only",
+            ),
         ),
         hints=(
             "paid plan",
@@ -83,7 +127,6 @@ RULES: Final = (
             "error 1009",
             "error code 1009",
             "error 1006",
-            "access was terminated",
             "sorry, you have been blocked",
             "attention required",
             "not authorized to invoke",
@@ -194,6 +237,7 @@ RULES: Final = (
             "only allows",
             "upgrade to plus",
             "with your chatgpt plan",
+            "only authorized for",
         ),
         meaning="The key is fine, and may not use this model, region or feature.",
     ),

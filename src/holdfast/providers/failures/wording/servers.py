@@ -6,22 +6,26 @@ from typing import Final
 
 from holdfast.errors import ServerError
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near
+
+NOT_LOADED: Final = Rule(
+    name="model-does-not-load",
+    error=ServerError,
+    source="Ollama 500 'model requires more system memory'; llama.cpp, vLLM: out of memory while loading",
+    phrases=(
+        "requires more system memory",
+        "more system memory",
+        "unable to load model",
+        "error loading model",
+        "failed to load model",
+        "unable to allocate",
+    ),
+    retry_same=False,
+    meaning="The server's machine cannot load the model, most often for want of memory.",
+    advice="Free memory there, take a smaller model, or use another endpoint.",
+)
 
 RULES: Final = (
-    Rule(
-        name="host-too-small",
-        error=ServerError,
-        source="Ollama 500 'model requires more system memory'; llama.cpp, vLLM: out of memory while loading",
-        phrases=(
-            "requires more system memory", "more system memory", "unable to load model",
-            "error loading model",
-            "failed to load model",
-            "unable to allocate",
-        ),
-        retry_same=False,
-        meaning="The server's machine cannot hold the model.",
-        advice="Free memory there, take a smaller model, or use another endpoint.",
-    ),
     Rule(
         name="broke-inside",
         error=ServerError,
@@ -33,7 +37,6 @@ RULES: Final = (
             "internalservererror",
             "internalserverexception",
             "internalfailure",
-            "modelstreamerrorexception",
             "upstream_error",
             "bad_gateway",
             "badgateway",
@@ -88,7 +91,21 @@ RULES: Final = (
             "服务异常",
             "degraded function",
             "failed to get response from provider",
-            "status aborted",
+            "error in processing",
+        ),
+        pairs=(
+            *near(
+                "server internal upstream backend provider process engine gpu cuda memory query",
+                "error",
+                "failed",
+                "failure",
+                "crashed",
+                "died",
+                "dead",
+                "terminated",
+                "insufficient",
+                "unexpected",
+            ),
         ),
         hints=(
             "request failed",

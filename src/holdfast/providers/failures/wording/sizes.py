@@ -8,7 +8,7 @@ from holdfast.errors import InvalidRequestError, RequestTooLargeError
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.limits import limit_of
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import phrases
+from holdfast.providers.failures.words import near, phrases
 
 _MINUTE: Final = phrases(
     "tokens per min",
@@ -98,6 +98,20 @@ RULES: Final = (
         name="too-many-or-too-large-files",
         error=RequestTooLargeError,
         source="Anthropic 'Vision' (5 MB, 8000 and 2000 pixels, 100 images); OpenRouter, vLLM: images per prompt",
+        pairs=(
+            *near(
+                "image images file files audio video document documents pdf attachment pixels",
+                "too large",
+                "too big",
+                "too many",
+                "exceeds",
+                "exceed",
+                "exceeded",
+                "maximum",
+                "larger than",
+                "more than",
+            ),
+        ),
         codes=(
             "media_budget_exceeded",
             "image_content_too_large",
@@ -157,6 +171,9 @@ RULES: Final = (
         name="too-many-bytes",
         error=RequestTooLargeError,
         source="HTTP 413; Anthropic 'Errors' (32 MB); Gemini 20 MB; nginx; express body-parser",
+        pairs=(
+            *near("payload body request batch", "too large", "too big", "exceeds", "exceed", "exceeded", "larger than"),
+        ),
         hints=(
             "too big",
             "too large",
@@ -197,6 +214,7 @@ RULES: Final = (
             "max size ... tokens",
             "request size exceeds",
             "max_tokens_per_request",
+            "tokens per request",
         ),
         meaning="The request has more bytes than the server or a proxy before it lets through.",
     ),

@@ -8,6 +8,7 @@ from typing import Final
 from holdfast.errors import ContextOverflowError
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near
 
 _NEGATIVE: Final = re.compile(r"max_(?:completion_|new_|output_)?tokens.{0,60}\bgot -\d", re.IGNORECASE)
 
@@ -29,6 +30,22 @@ RULES: Final = (
         name="window-overflow",
         error=ContextOverflowError,
         source="OpenAI 'context_length_exceeded'; llama.cpp; Copilot; Zhipu 1261; the phrases: docs/failures.md",
+        pairs=(
+            *near(
+                "context prompt tokens sequence conversation history",
+                "too long",
+                "exceeds",
+                "exceed",
+                "exceeded",
+                "longer than",
+                "larger than",
+                "greater than",
+                "more than",
+                "overflow",
+                "cannot fit",
+                "does not fit",
+            ),
+        ),
         hints=(
             "longer than the context",
             "tokens ... exceed",
