@@ -127,11 +127,13 @@ class ModelError(Exception):
     rule: str | None = None
 
     def __init__(self, message: str, **facts: Unpack[Facts]) -> None:
-        self.message = redact(message)
-        super().__init__(self.message)
         self.__dict__.update(facts)
-        if self.raw is not None:
-            self.raw = redact(self.raw)
+        raw = self.raw
+        if raw is not None:
+            self.raw = redact(raw)
+        # what stands in a text without keys has none, and need not be searched again
+        self.message = message if raw is not None and raw is self.raw and message in raw else redact(message)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         where = "/".join(name for name in (self.provider, self.model) if name)

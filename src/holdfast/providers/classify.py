@@ -350,8 +350,10 @@ def _module_provider(exception: BaseException) -> str | None:
 
 def _lower(headers: Any) -> dict[str, str]:
     """Headers with lower-case names, from any mapping or list of pairs."""
+    if not headers:
+        return {}
     try:
-        pairs = headers.items() if hasattr(headers, "items") else headers or ()
+        pairs = headers.items() if hasattr(headers, "items") else headers
         return {str(name).lower(): str(value) for name, value in pairs}
     except Exception:  # noqa: BLE001  # a foreign object may do anything
         return {}

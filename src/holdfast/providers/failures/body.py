@@ -48,6 +48,7 @@ _SKIPPED: Final = names(
     " safetyratings usagemetadata links more_info documentation_url doc_url help failed_generation tools"
     " content_filter_result content_filter_results"
 )
+_LONGEST: Final = 120  # characters of a code
 _NOTHING: Final = frozenset(("", "none", "null", "error", "undefined", "***"))
 
 
@@ -111,43 +112,32 @@ _PAGE: Final = re.compile(
 
 
 class _Found:
-    """What the walk through a body has found so far."""
+    """What the walk through a body has found so far; codes and names by their small letters, as they were written."""
 
-    __slots__ = ("codes", "details", "fields", "html", "messages", "names", "spelling", "status")
+    __slots__ = ("codes", "details", "fields", "html", "messages", "names", "status")
 
     def __init__(self) -> None:
-        self.codes: list[str] = []
-        self.spelling: dict[str, str] = {}
-        self.names: list[str] = []
+        self.codes: dict[str, str] = {}
+        self.names: dict[str, str] = {}
         self.messages: list[str] = []
         self.details: dict[str, Any] = {}
         self.status: int | None = None
         self.fields = _FIELDS
         self.html = False
 
-    def code(self, value: Any) -> None:
-        """Take a code; what is no more than an HTTP status becomes the status."""
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            return
-        written = str(value).strip()
+    def code(self, written: str) -> None:
+        """Take a code, unless it is no more than an HTTP status."""
         if "#" in written:  # "com.amazon.coral.service#ThrottlingException"
             written = written.rpartition("#")[2]
+        written = written.strip()
         word = written.lower()
-        if word in _NOTHING or len(word) > 120 or _http_status(word):
-            return
-        if word not in self.codes:
-            self.codes.append(word)
-            self.spelling[word] = written
-
-    def name(self, written: str) -> None:
-        """Take the name of an exception's class."""
-        self.names.append(written.lower())
-        self.spelling[written.lower()] = written
+        if word not in self.codes and word not in _NOTHING and len(word) <= _LONGEST and not _http_status(word):
+            self.codes[word] = written
 
     def message(self, text: str) -> None:
         """Take a text, once, and only so much of it."""
         text = _ends(text, _MESSAGE)
-        if text.strip() and text not in self.messages and len(self.messages) < _MESSAGES:
+        if text not in self.messages and len(self.messages) < _MESSAGES and not text.isspace() and text:
             self.messages.append(text)
 
 
@@ -189,7 +179,7 @@ def evidence_of(
     return Evidence(
         status=known,
         codes=tuple(found.codes),
-        spelling=found.spelling,
+        spelling={**found.codes, **found.names} if found.names else found.codes,
         names=tuple(found.names),
         messages=tuple(found.messages),
         details=found.details,
@@ -231,19 +221,21 @@ def _field(key: str, value: Any, found: _Found, depth: int) -> None:
     if role.skipped:
         return
     if isinstance(value, str):
-        if role.status and (status := _http_status(value)):
-            found.status = found.status or status
-        elif role.code:
-            found.code(value)
+        if role.code or role.status:
+            _code(value, found, role)
         if role.text:
             _text(value, found, depth)
     elif isinstance(value, (dict, list, tuple)):
         _walk(value, found, depth + 1)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        if role.status and 299 < value < 600:
-            found.status = found.status or value
-        elif role.code or role.status:
-            found.code(value)
+    elif (role.code or role.status) and isinstance(value, int) and not isinstance(value, bool):
+        _code(str(value), found, role)
+
+
+def _code(word: str, found: _Found, role: _Role) -> None:
+    if role.status and (status := _http_status(word)):
+        found.status = found.status or status
+    elif role.code or not role.text:
+        found.code(word)
 
 
 def _text(text: str, found: _Found, depth: int) -> None:
@@ -288,7 +280,7 @@ def _read_text(text: str, found: _Found) -> None:
         if name.endswith("Exception"):  # AWS says the server's code so, "(ThrottlingException)"
             found.code(name)
         else:
-            found.name(name)
+            found.names[name.lower()] = name
     for key, quoted, number in _PAIR.findall(text)[:40]:
         _field(key.lower(), quoted or _number(number), found, _DEPTH)
     if found.status is None and (match := _STATUSES.search(text)) is not None:

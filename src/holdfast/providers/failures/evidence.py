@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from holdfast.providers.failures.words import Words, words_of
+from holdfast.providers.failures.words import words_of
 
 
 class Evidence:
@@ -16,7 +16,7 @@ class Evidence:
         codes: codes, types and reasons, lower-cased, in the order found.
         spelling: the codes as they were written.
         names: names of exception classes, lower-cased; a client's name for a failure counts less than the server's.
-        messages: the texts for people, the outermost first.
+        messages: the texts for people, the outermost first. `text` is all of them, `words` their words.
         details: values of known fields, by their lower-cased name (`"retrydelay"`, `"n_ctx"`, `"quotaid"`, ...).
         headers: of the response, with lower-cased names.
         provider: the endpoint's name.
@@ -53,19 +53,5 @@ class Evidence:
         self.raw = raw
         self.now = now
         self.memo: dict[str, Any] = {}
-        self._text: str | None = None
-        self._words: Words | None = None
-
-    @property
-    def text(self) -> str:
-        """All messages, joined."""
-        if self._text is None:
-            self._text = "\n".join(self.messages)
-        return self._text
-
-    @property
-    def words(self) -> Words:
-        """The messages as words."""
-        if self._words is None:
-            self._words = words_of(self.text)
-        return self._words
+        self.text = "\n".join(messages)
+        self.words = words_of(self.text)

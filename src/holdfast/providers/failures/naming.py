@@ -48,12 +48,11 @@ def name_failure(
     """
     match = table.match(evidence)
     if match is None:
-        return unknown(_message(evidence), certain=False, **_facts(evidence, model))
+        return unknown(_message(evidence), certain=False, **_facts(evidence, model, None))
     rule, error = match.rule, match.rule.error
     return error(
         _message(evidence),
-        **_facts(evidence, model, proof=match.proof if match.step in ("code", "type") else None),
-        retry_after=retry_after(evidence),
+        **_facts(evidence, model, match.proof if match.step in ("code", "type") else None),
         scope=(stage_of(evidence) or rule.scope or table.scope(evidence) or scope_of(evidence))
         if error is ContentFilterError
         else None,
@@ -66,29 +65,31 @@ def name_failure(
     )
 
 
-def _facts(evidence: Evidence, model: str | None, proof: str | None = None) -> Any:
+def _facts(evidence: Evidence, model: str | None, proof: str | None) -> Any:
     return {
         "provider": evidence.provider,
         "model": model,
         "status": evidence.status,
         "code": _code(evidence, proof),
         "request_id": request_id(evidence.headers, evidence.details),
+        "retry_after": retry_after(evidence),
         "raw": evidence.raw or None,
     }
 
 
 def _code(evidence: Evidence, proof: str | None) -> str | None:
     """The provider's own code as it wrote it: what stands under "code", else what proved the rule, else the first."""
-    said = evidence.details.get("code")
-    for word in (str(said).lower() if said else None, proof, *evidence.codes[:1]):
-        if word in evidence.codes:
-            return evidence.spelling.get(word, word)
-    return None
+    codes = evidence.codes
+    if not codes:
+        return None
+    said = str(evidence.details.get("code", "")).lower()
+    word = said if said in codes else proof if proof in codes else codes[0]
+    return evidence.spelling.get(word, word)
 
 
 def request_id(headers: Mapping[str, str], details: Mapping[str, Any]) -> str | None:
     """The provider's id for the request, from its headers or its body."""
-    found = next((headers[name] for name in _REQUEST_IDS if name in headers), None)
+    found = next((headers[name] for name in _REQUEST_IDS if name in headers), None) if headers else None
     if found is None:
         inside = details.get("request_id") or details.get("requestid")
         found = inside if isinstance(inside, str) else None
@@ -108,9 +109,8 @@ def _certain(match: Match) -> bool:
 
 
 def _message(evidence: Evidence) -> str:
-    said = next((text.strip() for text in evidence.messages if text.strip()), "")
-    if said:
-        return said[:_MESSAGE]
+    if evidence.messages:
+        return evidence.messages[0].strip()[:_MESSAGE]
     if evidence.codes:
         return evidence.codes[0]
     if evidence.status is None:

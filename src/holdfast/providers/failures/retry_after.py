@@ -45,6 +45,8 @@ _WAITS: Final = {  # fields of bodies, and what one of each is in seconds
     "clears_in": 1.0,  # ChatGPT
     "estimated_time": 1.0,  # Hugging Face
 }
+_MOMENTS: Final = ("resets_at", "reset_at")  # the same, as a moment
+_FIELDS: Final = frozenset((*_WAITS, *_MOMENTS))
 
 # Header names, by how they count. Sources: the vendors' pages on rate limits.
 _RESETS: Final = (
@@ -69,13 +71,14 @@ _RESETS: Final = (
 
 def retry_after(evidence: Evidence) -> float | None:
     """Seconds to wait as the server asks, or None. A moment that has passed is 0."""
-    clock, headers, details = _clock(evidence), evidence.headers, evidence.details
+    headers, details = evidence.headers, evidence.details
+    clock = _clock(headers, evidence.now)
     inner = details.get("headers")  # OpenRouter passes on those of the provider behind it
     told = {str(name).lower(): str(value) for name, value in inner.items()} if isinstance(inner, Mapping) else {}
-    found = from_headers(headers, clock)
+    found = from_headers(headers, clock) if headers else None
     if found is None and told:
         found = from_headers(told, clock)
-    if found is None and details:
+    if found is None and not _FIELDS.isdisjoint(details):
         found = _from_details(details, clock)
     if found is None and not _ASKING.isdisjoint(evidence.words.words):
         found = from_words(evidence.text, clock)
@@ -108,10 +111,11 @@ def duration(text: str) -> float | None:
 
 def from_words(text: str, clock: float | None = None) -> float | None:
     """What a sentence asks for: a duration or a moment after "try again", "retry", "wait" or "resets"."""
-    for at in _asked(text.lower()):
+    lowered = text.lower()
+    for at in _asked(lowered):
         if (found := _told(text, at, clock)) is not None:
             return found
-    bare = _BARE.search(text)
+    bare = _BARE.search(text) if "after" in lowered else None
     return None if bare is None else _sane(float(bare[1]))
 
 
@@ -147,7 +151,7 @@ def _from_details(details: Mapping[str, Any], clock: float | None) -> float | No
     for name, scale in _WAITS.items():
         if name in details and (found := _amount(details[name])) is not None:
             return _sane(found * scale)
-    for name in ("resets_at", "reset_at"):
+    for name in _MOMENTS:
         if (value := details.get(name)) is not None and (found := _until(str(value), clock)) is not None:
             return found
     return None
@@ -202,10 +206,10 @@ def _moment(said: str) -> float | None:
         return None
 
 
-def _clock(evidence: Evidence) -> float | None:
-    date = evidence.headers.get("date")
+def _clock(headers: Mapping[str, str], now: float | None) -> float | None:
+    date = headers.get("date")
     server = _moment(date.strip()) if date else None
-    return server if server is not None else evidence.now
+    return server if server is not None else now
 
 
 def _sum(text: str) -> float:

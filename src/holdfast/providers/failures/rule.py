@@ -32,6 +32,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     - `name`: unique; `ModelError.rule` carries it. `source`: where the provider says so.
     - `codes`, `test`, `phrases`, `types`, `pairs`, `vague`, `hints`, `statuses`: what proves it, see the module.
+    - `asks`: words, codes, names or fields, one of which must be there for the `test` to be asked; none: always.
     - `at`: only with these HTTP statuses (or when none is known). `not_at`: never with these.
     - `providers`: only at these endpoints: for numbers that mean something else elsewhere.
     - `sure`: whether a hint or a bare status is proof enough.
@@ -45,6 +46,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     source: str
     codes: tuple[str, ...] = ()
     test: Callable[[Evidence], bool] | None = None
+    asks: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     pairs: tuple[str, ...] = ()
@@ -94,7 +96,7 @@ class Table:
         self._vague = _by_key((code.lower(), rule) for rule in self.rules for code in rule.vague)
         self._names = _by_key((code.lower(), rule) for rule in self.rules for code in (*rule.codes, *rule.types))
         self._statuses = _by_key((status, rule) for rule in self.rules for status in rule.statuses)
-        self._tests = tuple((rule.test, rule) for rule in self.rules if rule.test is not None)
+        self._tests = tuple((frozenset(rule.asks), rule.test, rule) for rule in self.rules if rule.test is not None)
         self._phrases = Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.phrases)
         self._scoped = Phrasebook((phrase, rule) for rule in self.rules if rule.scope for phrase in rule.phrases)
 
@@ -145,8 +147,9 @@ class Table:
         return _spoken(self._hints, _all_words(evidence), evidence, "hint") if evidence.status in _VAGUE else None
 
     def _tested(self, evidence: Evidence) -> Match | None:
-        for test, rule in self._tests:
-            if test(evidence) and rule.holds_for(evidence):
+        seen = evidence.words.words.union(evidence.codes, evidence.names, evidence.details)
+        for asks, test, rule in self._tests:
+            if (not asks or not asks.isdisjoint(seen)) and rule.holds_for(evidence) and test(evidence):
                 return Match(rule, "details", "")
         return None
 

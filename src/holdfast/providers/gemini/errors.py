@@ -27,6 +27,7 @@ from holdfast.providers.failures.words import phrases
 
 _ZERO: Final = phrases("limit: 0")
 _NO_FREE_TIER: Final = phrases("doesn't have a free quota tier", "does not have a free quota tier")
+_ASKS: Final = ("resource_exhausted", "quotaid", "resourceexhausted", "google")
 _PAGE: Final = frozenset(("quota", "ai", "google", "dev"))
 _CREDIT: Final = phrases("credits are depleted", "spending cap", "billing account", "prepayment")
 
@@ -63,6 +64,7 @@ RULES: Final = (
         error=QuotaExhaustedError,
         source="Gemini API 'Rate limits': models that the free tier does not include have a limit of 0",
         test=zero_quota,
+        asks=_ASKS,
         quota="zero",
         meaning="The project's quota for this model is zero.",
         advice="Enable billing for the project, or use a model of its tier.",
@@ -72,6 +74,7 @@ RULES: Final = (
         error=RateLimitError,
         source="Gemini API 'Rate limits', google.rpc.QuotaFailure: 429 RESOURCE_EXHAUSTED",
         test=temporary_quota,
+        asks=_ASKS,
         meaning="A quota per minute or day is used up; `error.quota` says which, where Google does.",
     ),
     Rule(

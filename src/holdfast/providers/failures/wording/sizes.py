@@ -23,7 +23,7 @@ _MINUTE: Final = phrases(
 
 def more_than_a_minute_allows(evidence: Evidence) -> bool:
     """OpenAI, Groq: `Limit 30000, Requested 30601` never passes; `Requested 385` of the same limit does."""
-    if "requested" not in evidence.words.words or not _MINUTE.any(evidence.words):
+    if not _MINUTE.any(evidence.words):
         return False
     limit = limit_of(evidence)
     return (
@@ -81,6 +81,7 @@ RULES: Final = (
         error=RequestTooLargeError,
         source="OpenAI 429, Groq 413: 'Request too large ... tokens per min (TPM): Limit N, Requested M', M above N",
         test=more_than_a_minute_allows,
+        asks=("requested",),
         quota="minute",
         meaning="This one request holds more tokens than the account may send in a whole minute.",
         advice="Send less, raise the account's tier, or use another endpoint.",
@@ -90,6 +91,7 @@ RULES: Final = (
         error=RequestTooLargeError,
         source="OpenAI 'string_above_max_length' in `messages` or `input`: characters, not tokens",
         test=text_too_long,
+        asks=("string_above_max_length", "string"),
         meaning="One text of the request has more characters than the provider takes.",
         advice="Split or shorten that text.",
     ),

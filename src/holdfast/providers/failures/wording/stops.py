@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from holdfast.errors import (
-    CallCancelledError,
-    ServerError,
-)
+from holdfast.errors import CallCancelledError, ServerError
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.rule import Rule
 

@@ -15,7 +15,7 @@ _NEGATIVE: Final = re.compile(r"max_(?:completion_|new_|output_)?tokens.{0,60}\b
 
 def nothing_left_for_output(evidence: Evidence) -> bool:
     """vLLM: "max_tokens must be at least 1, got -186": the prompt alone is longer than the window."""
-    return "got" in evidence.words.words and _NEGATIVE.search(evidence.text) is not None
+    return _NEGATIVE.search(evidence.text) is not None
 
 
 RULES: Final = (
@@ -24,6 +24,7 @@ RULES: Final = (
         error=ContextOverflowError,
         source="vLLM 400: the budget for output is the window less the prompt, and came out below zero",
         test=nothing_left_for_output,
+        asks=("got",),
         meaning="The prompt alone is longer than the model's window.",
     ),
     Rule(
