@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 _BOUND = 4096
 KEY_REMOVED = "[key removed]"
@@ -39,14 +38,18 @@ def redact(text: str, bound: int = _BOUND) -> str:
     lowered = text.lower()
     if "bearer" in lowered or "basic" in lowered:
         text = _SCHEMES.sub(KEY_REMOVED, text)
-    return _KEYS.sub(KEY_REMOVED, text) if any(map(_KEYS.search, _long_words(text))) else text
+    return _KEYS.sub(KEY_REMOVED, text) if _may_hold_key(text) else text
 
 
-def _long_words(text: str) -> Iterator[str]:
-    """The words that are long enough for a key; most texts have few, and the search for keys is not cheap."""
+def _may_hold_key(text: str) -> bool:
+    """Whether a word that is long enough looks like a key; most texts have few such words, and the search is dear."""
     flat = text.encode("latin-1", "replace").translate(_CLASSES)  # one byte for each character
     start = flat.find(_RUN)
     while start >= 0:
-        end = flat.find(b" ", start)
-        yield text[start : end if end >= 0 else None]
-        start = flat.find(_RUN, end) if end >= 0 else -1
+        end = flat.find(b" ", start + _SHORTEST)
+        if end < 0:
+            end = len(text)
+        if _KEYS.search(text, start, end) is not None:
+            return True
+        start = flat.find(_RUN, end)
+    return False

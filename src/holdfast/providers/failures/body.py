@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.words import names
 
 BOUND: Final = 65_536
+_OCTETS: Final = (bytes, bytearray, memoryview)
 _DEPTH: Final = 8
 _FIELDS: Final = 400
 _MESSAGE: Final = 4_000
@@ -48,6 +50,7 @@ _SKIPPED: Final = names(
     " safetyratings usagemetadata links more_info documentation_url doc_url help failed_generation tools"
     " content_filter_result content_filter_results"
 )
+_KEPT: Final = 4_096  # characters of `Evidence.raw`
 _LONGEST: Final = 120  # characters of a code
 _NOTHING: Final = frozenset(("", "none", "null", "error", "undefined", "***"))
 
@@ -62,7 +65,6 @@ class _Role(NamedTuple):
     text: bool = False
 
 
-_UNKNOWN: Final = _Role()
 _ROLES: Final = {
     name: _Role(name in _DETAIL, name in _SKIPPED, name in _STATUS, name in _CODE, name in _TEXT)
     for name in _DETAIL | _SKIPPED | _STATUS | _CODE | _TEXT
@@ -143,7 +145,7 @@ class _Found:
 
 def read_body(body: bytes | str | Any) -> Any:
     """The JSON value of a body, or its text; at most `BOUND` bytes of it."""
-    if isinstance(body, bytes | bytearray | memoryview):
+    if isinstance(body, _OCTETS):
         if len(body) <= BOUND:
             try:
                 return msgspec.json.decode(body)
@@ -168,9 +170,10 @@ def evidence_of(
     """The evidence in a body: bytes, text, or JSON read already. `headers` have lower-cased names."""
     value = read_body(body)
     found = _Found()
-    for name in _HEADER_CODES:
-        if headers and name in headers:
-            found.code(headers[name].partition(":")[0])
+    if headers:
+        for name in _HEADER_CODES:
+            if name in headers:
+                found.code(headers[name].partition(":")[0])
     if isinstance(value, str):
         _read_text(value, found)
     else:
@@ -192,32 +195,30 @@ def evidence_of(
 
 
 def _walk(value: Any, found: _Found, depth: int) -> None:
-    if depth > _DEPTH:
+    if depth > _DEPTH or found.fields <= 0:
         return
     if isinstance(value, dict):
-        for key, inner in value.items():
-            found.fields -= 1
-            if found.fields <= 0:
-                return
-            if isinstance(key, str):
-                _field(key.lower(), inner, found, depth)
-    elif isinstance(value, (list, tuple)):
-        for inner in value[:_FIELDS]:
-            found.fields -= 1
-            if found.fields <= 0:
-                return
-            if isinstance(inner, str):
-                _text(inner, found, depth)
-            else:
-                _walk(inner, found, depth + 1)
+        fields = value.items() if len(value) <= found.fields else islice(value.items(), found.fields)
+        found.fields -= len(value)
+        for name, inner in fields:
+            _field(name, inner, found, depth)
     elif isinstance(value, str):
         _text(value, found, depth)
+    elif isinstance(value, (list, tuple)):
+        items = value[: found.fields]
+        found.fields -= len(items)
+        for inner in items:
+            _walk(inner, found, depth if isinstance(inner, str) else depth + 1)
 
 
-def _field(key: str, value: Any, found: _Found, depth: int) -> None:
-    role = _ROLES.get(key, _UNKNOWN)
+def _field(name: str, value: Any, found: _Found, depth: int) -> None:
+    role = _ROLES.get(name) or _ROLES.get(str(name).lower())
+    if role is None:
+        if isinstance(value, (dict, list, tuple)):
+            _walk(value, found, depth + 1)
+        return
     if role.detail and value is not None and value != "":
-        found.details.setdefault(key, value)
+        found.details.setdefault(str(name).lower(), value)
     if role.skipped:
         return
     if isinstance(value, str):
@@ -282,7 +283,7 @@ def _read_text(text: str, found: _Found) -> None:
         else:
             found.names[name.lower()] = name
     for key, quoted, number in _PAIR.findall(text)[:40]:
-        _field(key.lower(), quoted or _number(number), found, _DEPTH)
+        _field(key, quoted or _number(number), found, _DEPTH)
     if found.status is None and (match := _STATUSES.search(text)) is not None:
         found.status = int(next(group for group in match.groups() if group))
     found.message(text)
@@ -315,14 +316,13 @@ def _ends(text: str, bound: int) -> str:
 
 
 def _raw(body: Any) -> str:
-    match body:
-        case bytes() | bytearray():
-            return bytes(body[:4096]).decode("utf-8", "replace")
-        case str():
-            return body[:4096]
-        case None:
-            return ""
+    if isinstance(body, _OCTETS):
+        return bytes(body[:_KEPT]).decode("utf-8", "replace")
+    if isinstance(body, str):
+        return body[:_KEPT]
+    if body is None:
+        return ""
     try:
-        return msgspec.json.encode(body)[:4096].decode("utf-8", "replace")
+        return msgspec.json.encode(body)[:_KEPT].decode("utf-8", "replace")
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
         return ""

@@ -72,7 +72,7 @@ _RESETS: Final = (
 def retry_after(evidence: Evidence) -> float | None:
     """Seconds to wait as the server asks, or None. A moment that has passed is 0."""
     headers, details = evidence.headers, evidence.details
-    clock = _clock(headers, evidence.now)
+    clock = _clock(headers, evidence.now) if headers else evidence.now
     inner = details.get("headers")  # OpenRouter passes on those of the provider behind it
     told = {str(name).lower(): str(value) for name, value in inner.items()} if isinstance(inner, Mapping) else {}
     found = from_headers(headers, clock) if headers else None
@@ -226,7 +226,7 @@ def _unit(word: str) -> float:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     try:
         number = float(value)

@@ -97,6 +97,7 @@ class Table:
         self._names = _by_key((code.lower(), rule) for rule in self.rules for code in (*rule.codes, *rule.types))
         self._statuses = _by_key((status, rule) for rule in self.rules for status in rule.statuses)
         self._tests = tuple((frozenset(rule.asks), rule.test, rule) for rule in self.rules if rule.test is not None)
+        self._asks = frozenset(sign for rule in self.rules for sign in rule.asks)
         self._phrases = Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.phrases)
         self._scoped = Phrasebook((phrase, rule) for rule in self.rules if rule.scope for phrase in rule.phrases)
 
@@ -147,7 +148,8 @@ class Table:
         return _spoken(self._hints, _all_words(evidence), evidence, "hint") if evidence.status in _VAGUE else None
 
     def _tested(self, evidence: Evidence) -> Match | None:
-        seen = evidence.words.words.union(evidence.codes, evidence.names, evidence.details)
+        signs = (evidence.words.words, evidence.codes, evidence.names, evidence.details)
+        seen = {sign for held in signs if not self._asks.isdisjoint(held) for sign in self._asks.intersection(held)}
         for asks, test, rule in self._tests:
             if (not asks or not asks.isdisjoint(seen)) and rule.holds_for(evidence) and test(evidence):
                 return Match(rule, "details", "")

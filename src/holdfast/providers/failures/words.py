@@ -24,6 +24,7 @@ _GAP: Final = 80  # characters between two parts of a phrase, at most
 _TRIES: Final = 8  # places where a phrase with a gap may begin
 _MARK: Final = "..."
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_COMMON: Final = frozenset(("error", "request", "model", "limit", "token", "tokens", "input", "message", "messages"))
 
 Value = TypeVar("Value")
 
@@ -83,7 +84,7 @@ class Phrasebook(Generic[Value]):
         self._last = len(spoken)
         self._index: dict[str, list[tuple[int, str, Phrase, Value]]] = {}
         for place, (phrase, value) in enumerate(spoken):
-            anchor = min(phrase.words, key=lambda word: (often[word], -len(word), word), default="")
+            anchor = min(phrase.words, key=lambda word: (often[word] * _weight(word), -len(word), word), default="")
             self._index.setdefault(anchor, []).append((place, max(phrase.parts, key=len), phrase, value))
 
     def first(self, words: Words, holds: Callable[[Value], bool] | None = None) -> tuple[str, Value] | None:
@@ -103,6 +104,11 @@ class Phrasebook(Generic[Value]):
     def any(self, words: Words) -> bool:
         """Whether any of the phrases stands in these words."""
         return self.first(words) is not None
+
+
+def _weight(word: str) -> int:
+    """Short words are in most texts, so that they tell least of where to look."""
+    return 4 if len(word) < 5 or word in _COMMON else 1
 
 
 def words_of(text: str) -> Words:
