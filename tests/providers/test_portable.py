@@ -122,6 +122,14 @@ def test_a_history_that_changed_says_so_in_its_notes(history, rules):
     assert len(set(adapted.notes)) == len(adapted.notes)
 
 
+@pytest.mark.parametrize("arguments", ["", " ", "null", "[1]", '{"a": '])
+def test_a_call_without_an_object_for_arguments_is_a_problem_and_is_mended(arguments: str) -> None:
+    call = ToolCall("c1", "f", arguments)
+    history = (AssistantMessage((call,)), ToolMessage((ToolResult("c1", "x"),)))
+    assert problems(history, LOOSE)
+    assert adapt(history, LOOSE).notes
+
+
 @settings(max_examples=80, deadline=None)
 @given(histories(), st.sampled_from(ALL_RULES), st.sampled_from(ALL_RULES))
 def test_a_history_may_pass_through_one_wire_on_its_way_to_another(history, first, second):

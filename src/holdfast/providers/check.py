@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from holdfast.errors import InvalidResponseError
 from holdfast.messages import (
     AssistantMessage,
     Audio,
@@ -22,6 +21,7 @@ from holdfast.messages import (
     ToolMessage,
     UserMessage,
 )
+from holdfast.providers.arguments import is_object
 from holdfast.providers.rules import HistoryRules, kind_of
 
 
@@ -61,9 +61,7 @@ def _in_part(part: Any, message: Message, rules: HistoryRules) -> Iterator[str]:
         case ToolCall():
             if foreign and (part.signature or part.item_id):
                 yield "holds a call signed by another provider"
-            try:
-                _ = part.input
-            except InvalidResponseError:
+            if not is_object(part.arguments):
                 yield "holds a call whose arguments are no JSON object"
         case Thinking():
             yield from _in_thinking(part, message, rules)

@@ -32,7 +32,7 @@ _KNOWN: Final = names(
     "choices candidates output content data object id model usage embedding embeddings results result type error"
     " message messages name models response text status detail promptFeedback metadata stopReason messageStop"
     " predictions totalTokens input_tokens inputTokens done items completion generations outputs generated_text"
-    " files file url version code"
+    " files file url version code finish_reason event_type"
 )
 """Fields of answers, lists, files and counts: a body of status 200 with none of them is no answer."""
 _ANSWERS: Final = names(

@@ -19,10 +19,7 @@ def verdict_facts(reason: str | None, trace: Any, usage: Usage) -> dict[str, Any
     """`blocked`, `categories` and, when it was the prompt, `block_reason`; nothing for any other stop reason."""
     if reason != INTERVENED:
         return {}
-    guardrail = trace.get("guardrail") if isinstance(trace, dict) else None
-    guardrail = guardrail if isinstance(guardrail, dict) else {}
-    prompt = list(_blocked(guardrail.get("inputAssessment")))
-    answer = list(_blocked(guardrail.get("outputAssessments")))
+    prompt, answer = blocked(trace)
     unasked = usage.input_tokens == 0 and usage.output_tokens == 0
     facts = {
         "blocked": bool(prompt or answer or unasked),
@@ -30,6 +27,13 @@ def verdict_facts(reason: str | None, trace: Any, usage: Usage) -> dict[str, Any
         "categories": list(dict.fromkeys(prompt + answer)),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def blocked(trace: Any) -> tuple[list[str], list[str]]:
+    """What was blocked in the prompt, and what in the answer."""
+    guardrail = trace.get("guardrail") if isinstance(trace, dict) else None
+    guardrail = guardrail if isinstance(guardrail, dict) else {}
+    return list(_blocked(guardrail.get("inputAssessment"))), list(_blocked(guardrail.get("outputAssessments")))
 
 
 def _blocked(assessment: Any) -> Iterator[str]:

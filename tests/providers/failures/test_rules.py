@@ -76,7 +76,7 @@ def test_the_most_telling_proof_wins(evidence: Evidence, name: str | None) -> No
         ("at most ... images", "images: at most 20", False),
         (
             "at most ... images",
-            f"at most {'so many and ' * 9} images",
+            f"at most {'so many and ' * 12} images",
             False,
         ),
         ("余额不足", "错误 余额不足 请充值", True),

@@ -18,8 +18,7 @@ from holdfast.providers.failures.finish import (
     failure_of_finish,
     rule_of_finish,
 )
-from holdfast.providers.guardrail import verdict_facts
-from holdfast.usage import Usage
+from holdfast.providers.guardrail import INTERVENED, blocked
 
 _USEFUL: Final = ("content", "tool_calls", "function_call", "audio", "images", "reasoning", "reasoning_content")
 _NUMBERED: Final = {3: "SAFETY", 4: "RECITATION"}  # Google's Python SDK prints the numbers of its enum
@@ -140,7 +139,9 @@ def _message_end(body: Mapping[str, Any], provider: str | None) -> ModelError | 
 
 
 def _responses(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
-    """OpenAI Responses: `output` and `status`."""
+    """OpenAI Responses: `output` and `status`, alone or in the event that ends a stream."""
+    if body.get("type") == "response.incomplete" and isinstance(inner := body.get("response"), Mapping):
+        body = {"output": [], **inner}
     output = body.get("output")
     if not isinstance(output, list) or (output and "status" not in body and body.get("object") != "response"):
         return None
@@ -156,6 +157,12 @@ def _responses(body: Mapping[str, Any], provider: str | None) -> ModelError | No
     for item in output:
         if isinstance(item, Mapping) and (cut := _item(item, provider)) is not None:
             return cut
+    return _responses_end(body, output, parts, provider)
+
+
+def _responses_end(
+    body: Mapping[str, Any], output: list[Any], parts: list[Mapping[str, Any]], provider: str | None
+) -> ModelError | None:
     details = body.get("incomplete_details")
     reason = details.get("reason") if isinstance(details, Mapping) else body.get("status")
     useful = any(isinstance(item, Mapping) and item.get("type") not in ("reasoning", "message") for item in output)
@@ -176,10 +183,9 @@ def _converse(body: Mapping[str, Any], provider: str | None) -> ModelError | Non
     if "stopReason" not in body or not isinstance(message, Mapping):
         return None
     reason = _word(body["stopReason"])
-    facts = verdict_facts(reason, body.get("trace"), Usage())
-    if "block_reason" in facts:
-        return failure(PROMPT_BLOCKED, provider, reason or "")
-    if message.get("content") and reason != "guardrail_intervened":
+    if reason == INTERVENED and blocked(body.get("trace"))[0]:
+        return failure(PROMPT_BLOCKED, provider, reason)
+    if message.get("content") and reason != INTERVENED:
         return None
     return failure_of_finish(provider, reason, body) or failure(EMPTY, provider, "")
 

@@ -30,10 +30,10 @@ _CODE: Final = names(
 _TEXT: Final = names(
     "message msg error detail error_msg error_message errormessage description title err_msg errmsg raw reason"
     " error_description explanation userfacingmessage developer_message errors cause status_msg statusmessage"
-    " originalmessage text_body fault faultstring details quotametric"
+    " originalmessage text_body response_code_details fault faultstring details quotametric"
 )
 _STATUS: Final = names(
-    "code status statuscode status_code http_code http_status httpstatuscode httpstatus error_code"
+    "code status statuscode status_code response_code http_code http_status httpstatuscode httpstatus error_code"
     " originalstatuscode original_status_code upstream_status"
 )
 _DETAIL: Final = names(
@@ -73,7 +73,7 @@ _ROLES: Final = {
 # "key": "value" in JSON, in Python's dicts, with typographic quotes, in a text that was cut anywhere.
 _PAIR: Final = re.compile(
     r"""["'\u2018\u2019\u201c\u201d]?\b(code|type|status|reason|error_code|error_type|http_code|http_status|status_code"""
-    r"""|statuscode|__type|param|retryDelay|estimated_time|n_ctx|n_prompt_tokens|quotaId|request_id|retry_after"""
+    r"""|statuscode|__type|param|retryDelay|estimated_time|n_ctx|n_prompt_tokens|quotaId|quotaValue|quotaMetric|request_id|retry_after"""
     r"""|resets_in_seconds|exception-type|x-amzn-errortype)["'\u2018\u2019\u201c\u201d]?\s{0,4}[:=]\s{0,4}"""
     r"""(?:["'\u2018\u2019\u201c\u201d]([^"'\u2018\u2019\u201c\u201d]{1,120})["'\u2018\u2019\u201c\u201d]|(-?\d{1,12}(?:\.\d{1,20})?)\b)""",
     re.IGNORECASE,
@@ -87,6 +87,9 @@ _STATUSES: Final = re.compile(
     r"|server error|provider returned|conflict|gone|method not allowed)"
     r"|: ([45]\d\d) (?=[A-Z{\[])"
     r"|\bcode was ([45]\d\d)\b"
+    r"|\bstatus\b[^\d\n]{1,16}\b([45]\d\d)\b(?! [a-z]+s\b)"
+    r"|<([45]\d\d)>"
+    r"|\b([45]\d\d) https?://"
     r"|\b(?:got|returned|received|responded with) (?:an? )?([45]\d\d)\b(?! [a-z]+s\b)"
     r"|\| ?(5\d\d): ",
     re.IGNORECASE | re.MULTILINE,
@@ -101,9 +104,12 @@ _GRPC_CODES: Final = (  # by their numbers
 _NO_PROOF: Final = re.compile(
     r"Input should be [^\[\n]{1,400}(?=\[type=)"
     r"|\bx-ratelimit-[a-z-]{1,40}"
+    r"|\bcredentials validation failed\b"
     r"|\b(?:this|it) (?:may|might|can|could) (?:be caused by|be due to|happen due to|happen because of)[^.\n]{1,300}",
     re.IGNORECASE,
 )
+_RELAYED: Final = frozenset((None, 500, 502))
+_BEHIND: Final = re.compile(r"(?:failed with|bad response|returned) status code:? ([45]\d\d)\b")
 _TITLE: Final = re.compile(r"<title[^<>]{0,200}>([^<]{0,300})", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"</|<!doctype|<html|<title|<head", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^<>]{0,400}>")
@@ -178,9 +184,8 @@ def evidence_of(
         _read_text(value, found)
     else:
         _walk(value, found, 0)
-    known = status if status is not None and not 200 <= status < 300 else found.status or status
     return Evidence(
-        status=known,
+        status=_known(status, found),
         codes=tuple(found.codes),
         spelling={**found.codes, **found.names} if found.names else found.codes,
         names=tuple(found.names),
@@ -192,6 +197,16 @@ def evidence_of(
         raw=_raw(body),
         now=now,
     )
+
+
+def _known(status: int | None, found: _Found) -> int | None:
+    """The status to go by: HTTP's own, or where that only says that a relay failed, the one that it says it got."""
+    known = status if status is not None and not 200 <= status < 300 else found.status or status
+    if known in _RELAYED:
+        for text in found.messages:
+            if "status code" in text and (behind := _BEHIND.search(text)) is not None:
+                return int(behind[1])
+    return known
 
 
 def _walk(value: Any, found: _Found, depth: int) -> None:

@@ -19,6 +19,7 @@ _MORE: Final = re.compile(
     r"(\d[\d,_]{0,12}) ?(?:tokens?)? ?>=? ?(?:n_ctx: )?(\d[\d,_]{0,12})"
 )  # Anthropic, watsonx, LM Studio
 _RANGE: Final = re.compile(r"\[ ?\d{1,6} ?, ?(\d{1,9}) ?\]")  # DashScope: "Range of input length should be [1, 3072]"
+_ACTUAL: Final = re.compile(r"\(actual/limit\): ?(\d{1,12})/(\d{1,12})")  # xAI
 _LONGEST: Final = 8_000
 
 
@@ -35,6 +36,8 @@ def _limit_of(evidence: Evidence) -> Limit | None:
     window, prompt = tokens(details.get("n_ctx")), tokens(details.get("n_prompt_tokens"))
     if window is not None and prompt is not None:  # llama.cpp
         return Limit(max_tokens=window, requested_tokens=prompt, input_tokens=prompt)
+    if "token" in str(details.get("quotametric", "")) and (quota := tokens(details.get("quotavalue"))) is not None:
+        return Limit(max_tokens=quota)  # google.rpc.QuotaFailure
     words = evidence.words.words
     return _stated(evidence.text, words) if _BYTES.isdisjoint(words) else None
 
@@ -51,6 +54,8 @@ def _stated(text: str, words: frozenset[str]) -> Limit | None:
         return Limit(max_tokens=fits, requested_tokens=before + after, input_tokens=before, output_tokens=after)
     if ">" in text and (both := _MORE.search(text)) is not None:
         return _made(tokens(both[2]), tokens(both[1]), None, None)
+    if "/" in text and (ratio := _ACTUAL.search(text)) is not None:
+        return _made(tokens(ratio[2]), tokens(ratio[1]), None, None)
     if "[" in text and (span := _RANGE.search(text)) is not None:
         return _made(tokens(span[1]), None, None, None)
     return _by_clues(text, words)

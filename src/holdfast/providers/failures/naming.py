@@ -23,7 +23,7 @@ from holdfast.providers.failures.retry_after import retry_after
 from holdfast.providers.failures.rule import Match, Table
 
 _METERED: Final = (RateLimitError, QuotaExhaustedError)
-_ASKED: Final = frozenset(("requested", "afford", "tokens"))
+_ASKED: Final = frozenset(("requested", "afford", "tokens", "token"))
 _REQUEST_IDS: Final = (
     "x-request-id",  # OpenAI, Groq, DashScope, most others
     "request-id",  # Anthropic

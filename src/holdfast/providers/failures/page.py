@@ -78,11 +78,11 @@ _SECTIONS: Final[tuple[tuple[str, str, tuple[Rule, ...]], ...]] = (
     ("Any server: keys", "", keys.RULES),
     ("Any server: models", "", models.RULES),
     ("Any server: rights", "", (rights.CLOSED, *rights.RULES)),
-    ("Any server: the request", "", requests.RULES),
+    ("Any server: the request", "", (requests.NOT_READ, *requests.RULES)),
     ("What was stopped", "", stops.RULES),
     ("The network and the clock", "", (*network.ENDED_HERE, *network.RULES)),
     ("The answer", "", answers.RULES),
-    ("The server", "", (servers.NOT_LOADED, *servers.RULES)),
+    ("The server", "", (servers.NOT_LOADED, servers.DEGRADED, *servers.RULES)),
     ("Inside a success", "Status 200, and no use.", finish.RULES),
     ("General codes and bare statuses", "Asked last.", statuses.RULES),
 )

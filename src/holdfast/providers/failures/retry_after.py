@@ -27,6 +27,9 @@ _ASKING: Final = names("again retry retrying wait waiting reset resets refreshes
 _DIGIT: Final = re.compile(r"[^\n\d]{0,40}(?=\d)")
 _CLOCK: Final = re.compile(r"(?:(\d{1,3})\.)?(\d{1,2}):(\d\d):(\d\d)\b")  # .NET's TimeSpan, d.hh:mm:ss
 _BARE: Final = re.compile(r"retry[ _-]?after[\"':= ]{1,4}(\d{1,9}(?:\.\d{1,9})?)(?![\w.])", re.IGNORECASE)
+_DELAY: Final = re.compile(
+    r"retry_delay\s{0,4}\{\s{0,9}seconds:\s{0,4}(\d{1,9})"
+)  # google.rpc.RetryInfo, as Python prints it
 _DATE: Final = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?\s?(?:Z|UTC|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
@@ -112,6 +115,8 @@ def duration(text: str) -> float | None:
 def from_words(text: str, clock: float | None = None) -> float | None:
     """What a sentence asks for: a duration or a moment after "try again", "retry", "wait" or "resets"."""
     lowered = text.lower()
+    if "retry_delay" in lowered and (told := _DELAY.search(text)) is not None:
+        return _sane(float(told[1]))
     for at in _asked(lowered):
         if (found := _told(text, at, clock)) is not None:
             return found

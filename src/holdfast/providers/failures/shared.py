@@ -30,6 +30,8 @@ SHARED: Final[tuple[Rule, ...]] = (
     *content.RULES,
     sizes.OUTPUT_CAP,
     servers.NOT_LOADED,
+    servers.DEGRADED,
+    requests.NOT_READ,
     *rates.RULES,
     *windows.RULES,
     *sizes.RULES,

@@ -29,8 +29,8 @@ RULES: Final = (
         name="openai-quota",
         error=QuotaExhaustedError,
         source="OpenAI 'Error codes': 429 'You exceeded your current quota'; code insufficient_quota",
+        types=("insufficient_quota",),
         codes=(
-            "insufficient_quota",
             "billing_hard_limit_reached",
             "billing_not_active",
             "credit_balance_exhausted",

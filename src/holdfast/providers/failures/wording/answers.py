@@ -228,6 +228,8 @@ RULES: Final = (
             "does not match the expected schema",
             "jsonschema",
             "is not a valid tool",
+            "no text generated",
+            "notextgeneratederror",
         ),
         not_at=(401, 402, 403, 404, 413, 429, 502, 503, 504, 529),
         meaning="What came is no answer that can be used: empty, cut, or not in the form asked for.",
@@ -236,13 +238,12 @@ RULES: Final = (
         name="unreadable-answer",
         error=InvalidResponseError,
         source="clients' own words for an answer that they cannot read, whatever the library",
-        phrases=("input_value ... input_type",),
+        phrases=(
+            "input_value ... input_type",
+            "missing field ... at line",
+            "error: 'choices'",
+        ),
         types=(
-            "typeerror",
-            "attributeerror",
-            "keyerror",
-            "indexerror",
-            "syntaxerror",
             "jsonexception",
             "jsonreaderexception",
             "serializationexception",
@@ -269,6 +270,7 @@ RULES: Final = (
             ),
         ),
         hints=(
+            *("type error", "attribute error", "key error", "index error", "syntax error"),  # or the caller's own fault
             "validation error for",
             "validation errors for",
         ),

@@ -343,6 +343,7 @@ RULES: Final = (
             "moderation rules",
             "guardrail failed",
             "violates guardrails",
+            "'blocked': true",
         ),
         meaning="A filter refused the prompt or the answer.",
     ),

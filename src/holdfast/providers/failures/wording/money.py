@@ -24,7 +24,7 @@ RULES: Final = (
         source="Codex, Ollama Cloud, GitHub Copilot, Claude: usage limits of a plan",
         pairs=(
             *near(
-                "weekly monthly plan subscription allowance",
+                "session weekly monthly plan subscription allowance",
                 "limit",
                 "quota",
                 "credits",
@@ -110,6 +110,7 @@ RULES: Final = (
             "credits for this billing",
             "limite de uso",
             "límite de uso",
+            "session limit",
         ),
         quota="plan",
         meaning="What the plan includes is used up.",
@@ -119,6 +120,7 @@ RULES: Final = (
         name="out-of-credit",
         error=QuotaExhaustedError,
         source="OpenAI 'Error codes'; Anthropic 'Errors' (400); DeepSeek 402; xAI, OpenRouter, Together, Replicate",
+        types=("insufficient_quota",),
         pairs=(
             *near(
                 "credit credits balance funds budget billing payment points spending",
@@ -149,7 +151,6 @@ RULES: Final = (
             "payment",
         ),
         codes=(
-            "insufficient_quota",
             "billing_hard_limit_reached",
             "billing_not_active",
             "credit_balance_exhausted",
@@ -291,6 +292,7 @@ RULES: Final = (
             "no more credits",
             "any credits",
             "credits or licenses",
+            "key with a higher limit",
         ),
         quota="credit",
         meaning="The account has no credit left, or its spending limit is reached.",

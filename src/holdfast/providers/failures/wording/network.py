@@ -269,6 +269,7 @@ RULES: Final = (
             "disconnected",
             "connection",
             "network",
+            "load failed",
         ),
         codes=(
             "apiconnectionerror",

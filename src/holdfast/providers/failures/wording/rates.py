@@ -191,7 +191,10 @@ RULES: Final = (
         codes=("appidqpsoverflowerror",),
         pairs=(
             *near(
-                "requests request tokens calls messages queries",
+                "tokens", "per minute", "per second", "per hour", "per day", "throttled", "slow down", "limit reached"
+            ),
+            *near(
+                "requests request calls messages queries",
                 "too many",
                 "per minute",
                 "per second",

@@ -7,6 +7,19 @@ from typing import Final
 from holdfast.errors import InvalidRequestError
 from holdfast.providers.failures.rule import Rule
 
+NOT_READ: Final = Rule(
+    name="request-not-read",
+    error=InvalidRequestError,
+    source="DeepSeek 422 'Failed to deserialize the JSON body'; OpenAI 'could not parse the JSON body'",
+    phrases=(
+        "failed to deserialize the json body",
+        "could not parse the json body",
+        "parse body",
+    ),
+    not_at=(401, 402, 403, 429, 502, 503, 504, 529),
+    meaning="The server could not read the request.",
+)
+
 RULES: Final = (
     Rule(
         name="tool-turns-broken",
@@ -57,6 +70,7 @@ RULES: Final = (
             "expected",
             "should be",
             "not allowed",
+            "bad request",
         ),
         types=(
             "unsupported_api_for_model",
@@ -94,6 +108,7 @@ RULES: Final = (
             "serializationexception",
             "unsupportedparamserror",
             "json_validate_failed_schema",
+            "convert_request_error",
         ),
         phrases=(
             "has an empty",
@@ -130,7 +145,6 @@ RULES: Final = (
             "missing field",
             "missing parameter",
             "incompatible",
-            "parse body",
             "unsupported operation",
             "invalid url",
             "unsupported value",
@@ -154,9 +168,6 @@ RULES: Final = (
             "invalid request",
             "invalid input",
             "invalid argument",
-            "failed to deserialize the json body",
-            "could not parse the json body",
-            "malformed input request",
             "missing required parameter",
             "required parameter",
             "parameter ... is required",
@@ -196,10 +207,12 @@ RULES: Final = (
             "tool_choice ... requires",
             "auto tool choice requires",
             "invalid cachedcontent name",
-            "bad request",
             "参数",
             "非法",
             "不支持",
+            "invalid arguments passed",
+            "not implemented",
+            "malformed input request",
         ),
         not_at=(401, 402, 403, 429, 502, 503, 504, 529),
         meaning="A parameter is wrong, or this model does not take it.",

@@ -238,6 +238,8 @@ RULES: Final = (
             "upgrade to plus",
             "with your chatgpt plan",
             "only authorized for",
+            "does not yet include access",
+            "plan does not include",
         ),
         meaning="The key is fine, and may not use this model, region or feature.",
     ),

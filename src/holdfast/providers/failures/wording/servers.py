@@ -25,6 +25,14 @@ NOT_LOADED: Final = Rule(
     advice="Free memory there, take a smaller model, or use another endpoint.",
 )
 
+DEGRADED: Final = Rule(
+    name="degraded-deployment",
+    error=ServerError,
+    source="NVIDIA 400 'DEGRADED function cannot be invoked'; Cloudflare AI Gateway 400 with code 2005",
+    phrases=("degraded function", "failed to get response from provider"),
+    meaning="What serves the model is broken, though the status blames the request.",
+)
+
 RULES: Final = (
     Rule(
         name="broke-inside",
@@ -51,7 +59,6 @@ RULES: Final = (
             "服务器异常",
             "服务端错误",
             "finish_reason error",
-            "upstream request failed",
             "error processing your request",
             "the server had an error processing",
             "encountered an unexpected error",
@@ -60,8 +67,6 @@ RULES: Final = (
             "internal exception",
             "internal failure",
             "server error",
-            "upstream error",
-            "provider returned error",
             "engine error",
             "engine died",
             "oom",
@@ -81,7 +86,6 @@ RULES: Final = (
             "web server is returning an unknown error",
             "web server is down",
             "origin is unreachable",
-            "something went wrong",
             "cuda error",
             "enginecore encountered an issue",
             "enginedeaderror",
@@ -89,11 +93,13 @@ RULES: Final = (
             "内部错误",
             "服务器错误",
             "服务异常",
-            "degraded function",
-            "failed to get response from provider",
             "error in processing",
         ),
         pairs=(
+            "provider returned error",
+            "upstream error",
+            "upstream request failed",
+            "something went wrong",
             *near(
                 "server internal upstream backend provider process engine gpu cuda memory query",
                 "error",

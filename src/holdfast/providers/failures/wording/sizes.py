@@ -217,6 +217,7 @@ RULES: Final = (
             "request size exceeds",
             "max_tokens_per_request",
             "tokens per request",
+            "physical batch size",
         ),
         meaning="The request has more bytes than the server or a proxy before it lets through.",
     ),

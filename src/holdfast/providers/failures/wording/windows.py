@@ -32,6 +32,7 @@ RULES: Final = (
         error=ContextOverflowError,
         source="OpenAI 'context_length_exceeded'; llama.cpp; Copilot; Zhipu 1261; the phrases: docs/failures.md",
         pairs=(
+            "too many tokens",
             *near(
                 "context prompt tokens sequence conversation history",
                 "too long",
