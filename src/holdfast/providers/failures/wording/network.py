@@ -54,6 +54,16 @@ ENDED_HERE: Final = (
         hints=(
             "timeout",
             "time out",
+            "タイムアウト",
+            "시간 초과",
+            "시간이 초과",
+            "tiempo de espera",
+            "tempo limite",
+            "délai dépassé",
+            "délai d'attente",
+            "zeitüberschreitung",
+            "время ожидания",
+            "превышено время",
         ),
         codes=(
             "deadline_exceeded",
@@ -132,6 +142,7 @@ ENDED_HERE: Final = (
             "aborted due to timeout",
             "initialization time exceeded",
             "time limit exceeded",
+            "tls handshake timeout",
         ),
         not_at=(400, 401, 403, 404, 429, 522, 529),
         meaning="No answer in time, at the client or at a gateway.",
@@ -153,6 +164,12 @@ RULES: Final = (
         name="answer-broke-off",
         error=StreamInterruptedError,
         source="httpx RemoteProtocolError, aiohttp ClientPayloadError, urllib3 ProtocolError; Codex",
+        types=(
+            "closedresourceerror",
+            "brokenresourceerror",
+            "endofstream",
+            "eofexception",
+        ),
         pairs=(
             *near(
                 "stream response body chunk",
@@ -229,6 +246,7 @@ RULES: Final = (
             "provider disconnected",
             "error: terminated",
             "fetch terminated",
+            "incompletemessage",
         ),
         not_at=(400, 401, 402, 403, 404, 413, 422, 429),
         phase="stream",
@@ -247,6 +265,10 @@ RULES: Final = (
         name="no-connection",
         error=ModelConnectionError,
         source="httpx, aiohttp, requests, urllib3, undici, Go: DNS, refused, reset, proxies",
+        types=(
+            "connectexception",
+            "nohttpresponseexception",
+        ),
         pairs=(
             *near(
                 "connection socket network host hostname dns proxy tls ssl handshake peer server",
@@ -270,6 +292,17 @@ RULES: Final = (
             "connection",
             "network",
             "load failed",
+            "网络",
+            "连接",
+            "接続",
+            "연결",
+            "no se puede establecer una conexión",
+            "se ha forzado la interrupción",
+            "não foi possível conectar",
+            "connexion",
+            "verbindung",
+            "соединени",
+            "подключени",
         ),
         codes=(
             "apiconnectionerror",
@@ -424,6 +457,8 @@ RULES: Final = (
             "name not resolved",
             "ssl error",
             "secure connection",
+            "failed to respond",
+            "empty reply from server",
         ),
         not_at=(400, 401, 402, 403, 404, 413, 422, 429, 502, 520),
         phase="connect",

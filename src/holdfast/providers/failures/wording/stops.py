@@ -19,6 +19,12 @@ RULES: Final = (
         name="cancelled-here",
         error=CallCancelledError,
         source="asyncio.CancelledError, anyio's cancel scopes, AbortController; the OpenAI SDK's APIUserAbortError",
+        types=(
+            "canceledexception",
+            "cancellationexception",
+            "jobcancellationexception",
+            "operationcanceledexception",
+        ),
         hints=(
             "request was aborted",
             "operation was aborted",
@@ -27,6 +33,8 @@ RULES: Final = (
             "reason: cancelled",
             "operation was canceled",
             "operation was cancelled",
+            "canceled",
+            "cancelled",
         ),
         codes=("cancellederror", "apiuseraborterror", "aborterror", "requestabortederror"),
         phrases=(
