@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.status_in import status_in
 from holdfast.providers.failures.words import names
 
 BOUND: Final = 65_536
@@ -71,29 +72,17 @@ _ROLES: Final = {
 }
 
 # "key": "value" in JSON, in Python's dicts, with typographic quotes, in a text that was cut anywhere.
+_QUOTE: Final = r"[\"'\u2018\u2019\u201c\u201d]"
 _PAIR: Final = re.compile(
-    r"""["'\u2018\u2019\u201c\u201d]?\b(code|type|status|reason|error_code|error_type|http_code|http_status|status_code"""
-    r"""|statuscode|__type|param|retryDelay|estimated_time|n_ctx|n_prompt_tokens|quotaId|quotaValue|quotaMetric|request_id|retry_after"""
-    r"""|resets_in_seconds|exception-type|x-amzn-errortype)["'\u2018\u2019\u201c\u201d]?\s{0,4}[:=]\s{0,4}"""
-    r"""(?:["'\u2018\u2019\u201c\u201d]([^"'\u2018\u2019\u201c\u201d]{1,120})["'\u2018\u2019\u201c\u201d]|(-?\d{1,12}(?:\.\d{1,20})?)\b)""",
-    re.IGNORECASE,
+    rf"\b([A-Za-z_][A-Za-z_-]{{2,31}}+){_QUOTE}?+\s{{0,4}}+[:=]\s{{0,4}}+"
+    rf"(?:{_QUOTE}([^\"'\u2018\u2019\u201c\u201d]{{1,120}}){_QUOTE}|(-?\d{{1,12}}(?:\.\d{{1,20}})?)\b)"
 )
-_STATUSES: Final = re.compile(
-    r"(?:error code|status[ _]?code|statuscode|http(?:/\d(?:\.\d)?)?(?: status| error| code| code from api)?|\bstatus"
-    r"|api error|error|\bhttp_status|server error|client error|code)(?!://)\W{1,4}[<(\[]?([3-5]\d\d)\b"
-    r"|^\W{0,3}([45]\d\d)\b"
-    r"|\b([45]\d\d) (?:status code|bad request|unauthorized|forbidden|not found|too many requests|internal server error"
-    r"|bad gateway|service unavailable|gateway time|unprocessable|payment required|request entity|client error"
-    r"|server error|provider returned|conflict|gone|method not allowed)"
-    r"|: ([45]\d\d) (?=[A-Z{\[])"
-    r"|\bcode was ([45]\d\d)\b"
-    r"|\bstatus\b[^\d\n]{1,16}\b([45]\d\d)\b(?! [a-z]+s\b)"
-    r"|<([45]\d\d)>"
-    r"|\b([45]\d\d) https?://"
-    r"|\b(?:got|returned|received|responded with) (?:an? )?([45]\d\d)\b(?! [a-z]+s\b)"
-    r"|\| ?(5\d\d): ",
-    re.IGNORECASE | re.MULTILINE,
+_IN_TEXT: Final = names(
+    "code type status reason error_code error_type http_code http_status status_code statuscode __type param retrydelay"
+    " estimated_time n_ctx n_prompt_tokens quotaid quotavalue quotametric request_id retry_after resets_in_seconds"
+    " exception-type x-amzn-errortype"
 )
+"""The fields that are read out of a text; others in a text are more often a caller's than a server's."""
 _GRPC: Final = re.compile(r"StatusCode\.([A-Z][A-Z_]{1,30})\b|grpc_status:\s?(\d{1,2})\b")
 _GRPC_CODES: Final = (  # by their numbers
     *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
@@ -110,10 +99,13 @@ _NO_PROOF: Final = re.compile(
 )
 _RELAYED: Final = frozenset((None, 500, 502))
 _BEHIND: Final = re.compile(r"(?:failed with|bad response|returned) status code:? ([45]\d\d)\b")
+_MAYBE: Final = re.compile(r"Input should be|ratelimit|validation failed|caused by|due to|because of", re.IGNORECASE)
+_PAIRS: Final = 80  # pairs of a text that are looked at
 _TITLE: Final = re.compile(r"<title[^<>]{0,200}>([^<]{0,300})", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"</|<!doctype|<html|<title|<head", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^<>]{0,400}>")
-_CLASS: Final = re.compile(r"(?:\b|_)([A-Z][A-Za-z]{2,60}(?:Error|Exception|Timeout|Failure))\b")
+_WORD: Final = re.compile(r"[A-Za-z]{7,64}")
+_CLASS: Final = ("Error", "Exception", "Timeout", "Failure")  # how the names of exceptions' classes end
 _PAGE: Final = re.compile(
     r"\s{0,200}(?:<!doctype html|<html|<head|<\?xml[^>]{0,200}>\s{0,20}<(?:!doctype )?html)", re.IGNORECASE
 )
@@ -289,18 +281,21 @@ def _read_text(text: str, found: _Found) -> None:
         if title is not None and title[1].strip():
             found.message(title[1].strip())
         text = _TAG.sub(" ", text)
-    text = _NO_PROOF.sub(" ", text)
-    for word, number in _GRPC.findall(text)[:4]:
-        found.code(word or _grpc_code(int(number)))
-    for name in _CLASS.findall(text)[:12]:
+    if _MAYBE.search(text) is not None:
+        text = _NO_PROOF.sub(" ", text)
+    if "grpc_status" in text or "StatusCode." in text:
+        for word, number in _GRPC.findall(text)[:4]:
+            found.code(word or _grpc_code(int(number)))
+    for name in [word for word in _WORD.findall(text) if word.endswith(_CLASS) and word[0].isupper()][:12]:
         if name.endswith("Exception"):  # AWS says the server's code so, "(ThrottlingException)"
             found.code(name)
         else:
             found.names[name.lower()] = name
-    for key, quoted, number in _PAIR.findall(text)[:40]:
-        _field(key, quoted or _number(number), found, _DEPTH)
-    if found.status is None and (match := _STATUSES.search(text)) is not None:
-        found.status = int(next(group for group in match.groups() if group))
+    for key, quoted, number in _PAIR.findall(text)[:_PAIRS]:
+        if key.lower() in _IN_TEXT:
+            _field(key, quoted or _number(number), found, _DEPTH)
+    if found.status is None:
+        found.status = status_in(text)
     found.message(text)
 
 

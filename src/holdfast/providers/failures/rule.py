@@ -148,8 +148,8 @@ class Table:
         return _spoken(self._hints, _all_words(evidence), evidence, "hint") if evidence.status in _VAGUE else None
 
     def _tested(self, evidence: Evidence) -> Match | None:
-        signs = (evidence.words.words, evidence.codes, evidence.names, evidence.details)
-        seen = {sign for held in signs if not self._asks.isdisjoint(held) for sign in self._asks.intersection(held)}
+        asked = self._asks.intersection
+        seen = asked(evidence.words.words).union(asked(evidence.codes), asked(evidence.names), asked(evidence.details))
         for asks, test, rule in self._tests:
             if (not asks or not asks.isdisjoint(seen)) and rule.holds_for(evidence) and test(evidence):
                 return Match(rule, "details", "")

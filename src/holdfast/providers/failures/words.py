@@ -82,22 +82,22 @@ class Phrasebook(Generic[Value]):
         spoken = [(phrase_of(written), value) for written, value in entries]
         often = Counter(word for phrase, _ in spoken for word in phrase.words)
         self._last = len(spoken)
-        self._index: dict[str, list[tuple[int, str, Phrase, Value]]] = {}
+        self._index: dict[str, list[tuple[int, frozenset[str], Phrase, Value]]] = {}
         for place, (phrase, value) in enumerate(spoken):
             anchor = min(phrase.words, key=lambda word: (often[word] * _weight(word), -len(word), word), default="")
-            self._index.setdefault(anchor, []).append((place, max(phrase.parts, key=len), phrase, value))
+            self._index.setdefault(anchor, []).append((place, phrase.words - {anchor}, phrase, value))
 
     def first(self, words: Words, holds: Callable[[Value], bool] | None = None) -> tuple[str, Value] | None:
         """The first phrase that stands in these words and whose meaning `holds`, as it was written, and its meaning."""
-        line, least, found = words.line, self._last, None
-        anchors = self._index.keys() & words.words
+        line, present, least, found = words.line, words.words, self._last, None
+        anchors = self._index.keys() & present
         if not line.isascii():
             anchors.add("")
         for anchor in anchors:
-            for place, part, phrase, value in self._index.get(anchor, ()):
+            for place, others, phrase, value in self._index.get(anchor, ()):
                 if place >= least:
                     break
-                if part in line and phrase.within(line) and (holds is None or holds(value)):
+                if others <= present and phrase.within(line) and (holds is None or holds(value)):
                     least, found = place, (phrase.written, value)
         return found
 
