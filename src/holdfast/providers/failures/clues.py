@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
@@ -145,6 +146,7 @@ def _by_first_word() -> dict[str, list[_Placed]]:
 
 
 _INDEX: Final = _by_first_word()
+_PLACE: Final = itemgetter(1)
 
 
 def clues_in(text: str, words: frozenset[str]) -> Meanings:
@@ -153,30 +155,24 @@ def clues_in(text: str, words: frozenset[str]) -> Meanings:
     for word in _INDEX.keys() & words:
         found += _INDEX[word]
     meanings: tuple[list[Clue], ...] = ([], [], [], [])
-    for meaning, _, clue in sorted(found, key=_place):
-        if clue.words in text:
-            meanings[meaning].append(clue)
+    for meaning, _, clue in sorted([placed for placed in found if placed[2].words in text], key=_PLACE):
+        meanings[meaning].append(clue)
     return Meanings(*meanings)
-
-
-def _place(placed: _Placed) -> int:
-    return placed[1]
 
 
 def number_by(clues: list[Clue], text: str, *, but: int | None = None) -> int | None:
     """The number that the first of the clues leads to; never the value `but`."""
-    return next((value for clue in clues if (value := _led_to(clue, text, but)) is not None), None)
-
-
-def _led_to(clue: Clue, text: str, but: int | None) -> int | None:
-    at = -1
-    for _ in range(_OFTEN):
-        at = text.find(clue.words, at + 1)
-        if at < 0:
-            return None
-        found = _before(text, at, clue.reach) if clue.before else _after(text, at + len(clue.words), clue.reach)
-        if (value := next((value for value in found if value != but), None)) is not None:
-            return value
+    for clue in clues:
+        at = text.find(clue.words)
+        for _ in range(_OFTEN):
+            if at < 0:
+                break
+            for value in (
+                _before(text, at, clue.reach) if clue.before else _after(text, at + len(clue.words), clue.reach)
+            ):
+                if value != but:
+                    return value
+            at = text.find(clue.words, at + 1)
     return None
 
 

@@ -64,8 +64,8 @@ def _stated(text: str, words: frozenset[str]) -> Limit | None:
 def _by_clues(text: str, words: frozenset[str]) -> Limit | None:
     clues = clues_in(text, words)
     fits = number_by(clues.fits, text)
-    asked, before, after = (number_by(led, text, but=fits) for led in (clues.asked, clues.before, clues.after))
-    return _made(fits, asked, before, after)
+    asked = number_by(clues.asked, text, but=fits)
+    return _made(fits, asked, number_by(clues.before, text, but=fits), number_by(clues.after, text, but=fits))
 
 
 def _made(fits: int | None, asked: int | None, before: int | None, after: int | None) -> Limit | None:

@@ -24,6 +24,7 @@ _STEP: Final = (
 _DURATION: Final = re.compile(rf"{_STEP}(?![A-Za-z])(?:[\s,]{{0,3}}(?:and )?{_STEP}(?![A-Za-z])){{0,5}}", re.IGNORECASE)
 _RUN: Final = re.compile(r"(?:\d{1,12}(?:\.\d{1,12})?(?:ms|[smhdw])){1,5}", re.IGNORECASE)
 _ASKING: Final = names("again retry retrying wait waiting reset resets refreshes replenished reactivated retrydelay")
+_DIGITS: Final = re.compile(r"\d")
 _DIGIT: Final = re.compile(r"[^\n\d]{0,40}(?=\d)")
 _CLOCK: Final = re.compile(r"(?:(\d{1,3})\.)?(\d{1,2}):(\d\d):(\d\d)\b")  # .NET's TimeSpan, d.hh:mm:ss
 _BARE: Final = re.compile(r"retry[ _-]?after[\"':= ]{1,4}(\d{1,9}(?:\.\d{1,9})?)(?![\w.])", re.IGNORECASE)
@@ -114,6 +115,8 @@ def duration(text: str) -> float | None:
 
 def from_words(text: str, clock: float | None = None) -> float | None:
     """What a sentence asks for: a duration or a moment after "try again", "retry", "wait" or "resets"."""
+    if _DIGITS.search(text) is None:
+        return None
     lowered = text.lower()
     if "retry_delay" in lowered and (told := _DELAY.search(text)) is not None:
         return _sane(float(told[1]))
