@@ -224,26 +224,25 @@ def _field(name: str, value: Any, found: _Found, depth: int) -> None:
         if isinstance(value, (dict, list, tuple)):
             _walk(value, found, depth + 1)
         return
-    if role.detail and value is not None and value != "":
+    detail, skipped, status, code, text = role
+    if detail and value is not None and value != "":
         found.details.setdefault(str(name).lower(), value)
-    if role.skipped:
+    if skipped:
         return
     if isinstance(value, str):
-        if role.code or role.status:
-            _code(value, found, role)
-        if role.text:
+        if status and (number := _http_status(value)):
+            found.status = found.status or number
+        elif code:
+            found.code(value)
+        if text:
             _text(value, found, depth)
     elif isinstance(value, (dict, list, tuple)):
         _walk(value, found, depth + 1)
-    elif (role.code or role.status) and isinstance(value, int) and not isinstance(value, bool):
-        _code(str(value), found, role)
-
-
-def _code(word: str, found: _Found, role: _Role) -> None:
-    if role.status and (status := _http_status(word)):
-        found.status = found.status or status
-    elif role.code or not role.text:
-        found.code(word)
+    elif (status or code) and isinstance(value, int) and not isinstance(value, bool):
+        if status and 299 < value < 600:
+            found.status = found.status or value
+        else:
+            found.code(str(value))
 
 
 def _text(text: str, found: _Found, depth: int) -> None:

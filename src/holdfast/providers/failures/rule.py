@@ -96,7 +96,9 @@ class Table:
         self._vague = _by_key((code.lower(), rule) for rule in self.rules for code in rule.vague)
         self._names = _by_key((code.lower(), rule) for rule in self.rules for code in (*rule.codes, *rule.types))
         self._statuses = _by_key((status, rule) for rule in self.rules for status in rule.statuses)
-        self._tests = tuple((rule, rule.test, frozenset(rule.asks)) for rule in self.rules if rule.test is not None)
+        tests = [(rule, rule.test, frozenset(rule.asks)) for rule in self.rules if rule.test is not None]
+        self._always = [test for test in tests if not test[2]]
+        self._tests = tests
         self._asks = frozenset(sign for rule in self.rules for sign in rule.asks)
         self._phrases = Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.phrases)
         self._scoped = Phrasebook((phrase, rule) for rule in self.rules if rule.scope for phrase in rule.phrases)
@@ -152,7 +154,7 @@ class Table:
         seen = asked(evidence.words.words)
         if evidence.codes or evidence.names or evidence.details:
             seen = seen.union(asked(evidence.codes), asked(evidence.names), asked(evidence.details))
-        for rule, test, asks in self._tests:
+        for rule, test, asks in self._tests if seen else self._always:
             if (seen & asks or not asks) and test(evidence) and rule.holds_for(evidence):
                 return Match(rule, "details", "")
         return None
