@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from holdfast.errors import ModelError, Scope
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.words import Phrasebook, Words, spelled_out, words_of
+from holdfast.providers.failures.words import Pair, Phrasebook, Words, spelled_out, words_of
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     asks: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
-    pairs: tuple[str, ...] = ()
+    pairs: tuple[Pair, ...] = ()
     vague: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     statuses: tuple[int, ...] = ()
@@ -101,11 +101,8 @@ class Table:
         self._tests = tests
         self._asks = frozenset(sign for rule in self.rules for sign in rule.asks)
         self._phrases = Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.phrases)
+        self._pairs = [(rule, pair) for rule in self.rules for pair in rule.pairs]
         self._scoped = Phrasebook((phrase, rule) for rule in self.rules if rule.scope for phrase in rule.phrases)
-
-    @cached_property
-    def _pairs(self) -> Phrasebook[Rule]:
-        return Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.pairs)
 
     @cached_property
     def _hints(self) -> Phrasebook[Rule]:
@@ -144,7 +141,13 @@ class Table:
         return _spoken(self._phrases, words, evidence, "phrase")
 
     def _paired(self, evidence: Evidence) -> Match | None:
-        return _spoken(self._pairs, _all_words(evidence), evidence, "pair") if evidence.status in _OPEN else None
+        if evidence.status not in _OPEN:
+            return None
+        words = _all_words(evidence)
+        for rule, pair in self._pairs:
+            if (proof := pair.within(words)) is not None and rule.holds_for(evidence):
+                return Match(rule, "pair", proof)
+        return None
 
     def _hinted(self, evidence: Evidence) -> Match | None:
         return _spoken(self._hints, _all_words(evidence), evidence, "hint") if evidence.status in _VAGUE else None

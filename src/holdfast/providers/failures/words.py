@@ -71,6 +71,39 @@ def _go_on(line: str, at: int, parts: list[str]) -> bool:
     return True
 
 
+class Pair(Struct, frozen=True):
+    """Two things that mean something together, and little alone: a word of `some`, and one of the phrases near it."""
+
+    some: frozenset[str]
+    others: tuple[Phrase, ...]
+    ordered: bool = False
+
+    def within(self, words: Words) -> str | None:
+        """The pair that stands in these words, as a phrase with a gap, or None."""
+        some = self.some & words.words
+        if not some:
+            return None
+        for other in self.others:
+            if other.words <= words.words:
+                for word in some:
+                    if self._together(words.line, f" {word} ", other.parts[0]):
+                        return f"{word} {_MARK} {other.written}"
+        return None
+
+    def _together(self, line: str, word: str, other: str) -> bool:
+        at = line.find(word)
+        for _ in range(_TRIES):
+            if at < 0:
+                return False
+            behind = at + len(word) - 1
+            if line.find(other, behind, behind + _GAP + len(other)) >= 0:
+                return True
+            if not self.ordered and line.find(other, max(0, at - _GAP - len(other)), at + 1) >= 0:
+                return True
+            at = line.find(word, at + 1)
+        return False
+
+
 class Phrasebook(Generic[Value]):
     """Phrases and what each of them means, the most telling first.
 
@@ -129,14 +162,14 @@ def phrase_of(written: str) -> Phrase:
     )
 
 
-def near(some: str, *others: str) -> tuple[str, ...]:
-    """Phrases of two parts, in either order: any of the words in `some`, and any of the others."""
-    return (*then(some, *others), *(f"{other} ... {word}" for word in some.split() for other in others))
+def near(some: str, *others: str) -> Pair:
+    """Any of the words in `some`, and any of the other phrases near it, before or behind."""
+    return Pair(names(some), tuple(map(phrase_of, others)))
 
 
-def then(some: str, *others: str) -> tuple[str, ...]:
-    """Phrases of two parts, in this order: any of the words in `some`, then any of the others."""
-    return tuple(f"{word} ... {other}" for word in some.split() for other in others)
+def then(some: str, *others: str) -> Pair:
+    """Any of the words in `some`, and any of the other phrases near it, behind."""
+    return Pair(names(some), tuple(map(phrase_of, others)), ordered=True)
 
 
 def spelled_out(name: str) -> str:

@@ -263,13 +263,13 @@ RULES: Final = (
             "formatexception",
         ),
         pairs=(
-            *near(
+            near(
                 "json response output answer arguments choices candidates chunk schema body reply",
                 *("parse", "parsing", "parsed", "decode", "decoding", "deserialize", "unmarshal", "deserialization"),
                 *("not valid", "invalid", "empty", "missing", "unexpected", "malformed", "expected", "null", "none"),
                 *("undefined", "does not match", "does not validate", "mismatch", "corrupted"),
             ),
-            *near(
+            near(
                 "tool function",
                 "not a valid",
                 "not found",

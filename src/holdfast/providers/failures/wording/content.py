@@ -24,7 +24,7 @@ RULES: Final = (
         error=ContentFilterError,
         source="Azure 'Content filtering'; OpenAI 'invalid_prompt'; DashScope 'DataInspectionFailed'; DeepSeek",
         pairs=(
-            *near(
+            near(
                 "prompt input question",
                 "flagged",
                 "blocked",
@@ -126,7 +126,7 @@ RULES: Final = (
         error=ContentFilterError,
         source="Anthropic 'Output blocked by content filtering policy'; DashScope; MiniMax 1027; Google finish reasons",
         pairs=(
-            *near(
+            near(
                 "output response answer completion generated generation candidate",
                 "flagged",
                 "blocked",
@@ -212,7 +212,7 @@ RULES: Final = (
         error=ContentFilterError,
         source="OpenAI 'content_policy_violation'; Azure 'content_filter'; DashScope 'data_inspection_failed'",
         pairs=(
-            *near(
+            near(
                 "content image text message request",
                 "flagged",
                 "filtered",
@@ -227,7 +227,7 @@ RULES: Final = (
                 "moderation",
                 "nsfw",
             ),
-            *near(
+            near(
                 "safety policy policies guidelines",
                 "violate",
                 "violates",

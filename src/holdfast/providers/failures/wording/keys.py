@@ -15,7 +15,7 @@ RULES: Final = (
         source="OpenAI 'invalid_api_key'; Anthropic 401; Google 'API_KEY_INVALID' (sent as 400); AWS exception types",
         types=("loadapikeyerror",),
         pairs=(
-            *near(
+            near(
                 "key keys apikey token credential credentials authentication auth signature",
                 "invalid",
                 "incorrect",

@@ -71,13 +71,13 @@ RULES: Final = (
             "nosuchmodelerror",
         ),
         pairs=(
-            *near(
+            near(
                 "model models deployment engine endpoint url path route",
                 *("not found", "not exist", "does not exist", "doesn't exist", "unknown", "deprecated", "retired"),
                 *("no longer", "not recognized", "unrecognized", "not loaded", "not deployed", "unable to access"),
                 "no such",
             ),
-            *then("model models deployment engine", "unsupported", "not supported", "not available"),
+            then("model models deployment engine", "unsupported", "not supported", "not available"),
         ),
         hints=(
             "not found",

@@ -30,7 +30,7 @@ RULES: Final = (
             "limite mensal",
         ),
         pairs=(
-            *near(
+            near(
                 "session weekly monthly plan subscription allowance",
                 "limit",
                 "quota",
@@ -129,7 +129,7 @@ RULES: Final = (
         source="OpenAI 'Error codes'; Anthropic 'Errors' (400); DeepSeek 402; xAI, OpenRouter, Together, Replicate",
         types=("insufficient_quota",),
         pairs=(
-            *near(
+            near(
                 "credit credits balance funds budget billing payment points spending",
                 "insufficient",
                 "exhausted",
@@ -150,7 +150,7 @@ RULES: Final = (
                 "recharge",
                 "top up",
             ),
-            *near("quota", "insufficient", "exhausted", "depleted", "used up", "not enough", "expired"),
+            near("quota", "insufficient", "exhausted", "depleted", "used up", "not enough", "expired"),
         ),
         hints=(
             "billing",

@@ -171,7 +171,7 @@ RULES: Final = (
             "eofexception",
         ),
         pairs=(
-            *near(
+            near(
                 "stream response body chunk",
                 "ended",
                 "interrupted",
@@ -270,7 +270,7 @@ RULES: Final = (
             "nohttpresponseexception",
         ),
         pairs=(
-            *near(
+            near(
                 "connection socket network host hostname dns proxy tls ssl handshake peer server",
                 "failed",
                 "reset",

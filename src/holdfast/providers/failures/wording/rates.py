@@ -31,7 +31,7 @@ RULES: Final = (
         error=OverloadedError,
         source="Anthropic 529; Moonshot 'engine_overloaded_error'; Mistral, Groq, Fireworks, Ollama 503; Vertex 503",
         pairs=(
-            *near(
+            near(
                 "server service model engine system provider capacity slots queue workers instances upstream channel",
                 "overloaded",
                 "busy",
@@ -204,10 +204,10 @@ RULES: Final = (
         source="OpenAI, Azure, Groq, Mistral, Cohere, DeepSeek, Moonshot, Zhipu, Together, OpenRouter: 429",
         codes=("appidqpsoverflowerror",),
         pairs=(
-            *near(
+            near(
                 "tokens", "per minute", "per second", "per hour", "per day", "throttled", "slow down", "limit reached"
             ),
-            *near(
+            near(
                 "requests request calls messages queries",
                 "too many",
                 "per minute",

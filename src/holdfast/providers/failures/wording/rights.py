@@ -44,7 +44,7 @@ RULES: Final = (
             "access_terminated",
         ),
         pairs=(
-            *near(
+            near(
                 "access permission permissions account organization project region country location plan user client",
                 "denied",
                 "not allowed",

@@ -6,7 +6,7 @@ from typing import Final
 
 from holdfast.errors import ServerError
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import near
+from holdfast.providers.failures.words import near, then
 
 NOT_LOADED: Final = Rule(
     name="model-does-not-load",
@@ -96,11 +96,10 @@ RULES: Final = (
             "error in processing",
         ),
         pairs=(
-            "provider returned error",
-            "upstream error",
-            "upstream request failed",
-            "something went wrong",
-            *near(
+            then("provider", "returned error"),
+            then("upstream", "error", "request failed"),
+            then("something", "went wrong"),
+            near(
                 "server internal upstream backend provider process engine gpu cuda memory query",
                 "error",
                 "failed",

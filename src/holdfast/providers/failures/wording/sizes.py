@@ -101,7 +101,7 @@ RULES: Final = (
         error=RequestTooLargeError,
         source="Anthropic 'Vision' (5 MB, 8000 and 2000 pixels, 100 images); OpenRouter, vLLM: images per prompt",
         pairs=(
-            *near(
+            near(
                 "image images file files audio video document documents pdf attachment pixels",
                 "too large",
                 "too big",
@@ -174,7 +174,7 @@ RULES: Final = (
         error=RequestTooLargeError,
         source="HTTP 413; Anthropic 'Errors' (32 MB); Gemini 20 MB; nginx; express body-parser",
         pairs=(
-            *near("payload body request batch", "too large", "too big", "exceeds", "exceed", "exceeded", "larger than"),
+            near("payload body request batch", "too large", "too big", "exceeds", "exceed", "exceeded", "larger than"),
         ),
         hints=(
             "too big",

@@ -8,7 +8,7 @@ from typing import Final
 from holdfast.errors import ContextOverflowError
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import near
+from holdfast.providers.failures.words import near, then
 
 _NEGATIVE: Final = re.compile(r"max_(?:completion_|new_|output_)?tokens.{0,60}\bgot -\d", re.IGNORECASE)
 
@@ -32,8 +32,8 @@ RULES: Final = (
         error=ContextOverflowError,
         source="OpenAI 'context_length_exceeded'; llama.cpp; Copilot; Zhipu 1261; the phrases: docs/failures.md",
         pairs=(
-            "too many tokens",
-            *near(
+            then("too", "many tokens"),
+            near(
                 "context prompt tokens sequence conversation history",
                 "too long",
                 "exceeds",
