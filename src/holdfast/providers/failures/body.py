@@ -108,18 +108,24 @@ def _walk(value: Any, found: Found, depth: int) -> None:
 
 def _field(name: str, value: Any, found: Found, depth: int) -> None:
     role = ROLES.get(name) or ROLES.get(str(name).lower())
-    if role is not None:
-        if role.detail and value is not None and value != "":
-            found.details.setdefault(str(name).lower(), value)
-        if role.skipped:
-            return
-    if isinstance(value, (dict, list, tuple)):
-        _walk(value, found, depth + 1)
-    elif role is not None and isinstance(value, (str, int)) and not isinstance(value, bool):
-        if role.status or role.code:
+    if role is None:
+        if isinstance(value, (dict, list, tuple)):
+            _walk(value, found, depth + 1)
+        return
+    detail, skipped, status, code, text = role
+    if detail and value is not None and value != "":
+        found.details.setdefault(str(name).lower(), value)
+    if skipped:
+        return
+    if isinstance(value, str):
+        if status or code:
             found.value(role, value)
-        if role.text and isinstance(value, str):
+        if text:
             _text(value, found, depth)
+    elif isinstance(value, (dict, list, tuple)):
+        _walk(value, found, depth + 1)
+    elif (status or code) and isinstance(value, int) and not isinstance(value, bool):
+        found.value(role, value)
 
 
 def _text(text: str, found: Found, depth: int) -> None:
