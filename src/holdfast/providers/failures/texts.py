@@ -33,10 +33,13 @@ _NO_PROOF: Final = re.compile(
     r"Input should be [^\[\n]{1,400}(?=\[type=)"
     r"|\bx-ratelimit-[a-z-]{1,40}"
     r"|\bcredentials validation failed\b"
+    r"|\binvalid response object from api\b"
     r"|\b(?:this|it) (?:may|might|can|could) (?:be caused by|be due to|happen due to|happen because of)[^.\n]{1,300}",
     re.IGNORECASE,
 )
-_MAYBE: Final = re.compile(r"Input should be|ratelimit|validation failed|caused by|due to|because of", re.IGNORECASE)
+_MAYBE: Final = re.compile(
+    r"Input should be|ratelimit|validation failed|response object|caused by|due to|because of", re.IGNORECASE
+)
 _PAIRS: Final = 80  # pairs of a text that are looked at
 _NAMES: Final = 12  # names of classes
 _CODES: Final = 4  # gRPC statuses

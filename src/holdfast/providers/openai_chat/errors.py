@@ -87,7 +87,7 @@ RULES: Final = (
         name="openai-server",
         error=ServerError,
         source="OpenAI 'Error codes': 500 server_error",
-        types=("server_error",),
+        vague=("server_error",),
     ),
 )
 """Rules of OpenAI's and Azure's own."""

@@ -237,6 +237,7 @@ RULES: Final = (
             "could not be parsed",
             "invalid tool call",
             "unexpected character",
+            "no image data",
         ),
         not_at=(401, 402, 403, 404, 413, 429, 502, 503, 504, 529),
         meaning="What came is no answer that can be used: empty, cut, or not in the form asked for.",

@@ -23,6 +23,7 @@ RULES: Final = (
         name="prompt-refused",
         error=ContentFilterError,
         source="Azure 'Content filtering'; OpenAI 'invalid_prompt'; DashScope 'DataInspectionFailed'; DeepSeek",
+        types=("invalid_prompt",),
         pairs=(
             near(
                 "prompt input question",
@@ -45,7 +46,6 @@ RULES: Final = (
         codes=(
             "prompt_injection",
             "guardrailraisedexception",
-            "invalid_prompt",
             "responsibleaipolicyviolation",
             "moderation_blocked",
             "input_sensitive",

@@ -51,6 +51,10 @@ ENDED_HERE: Final = (
         name="no-answer-in-time",
         error=ModelTimeoutError,
         source="the SDKs' and HTTP libraries' timeout errors; Google DEADLINE_EXCEEDED; gateways' 504, 524",
+        pairs=(
+            near("deadline", "exceeded", "expired", "elapsed"),
+            near("timeout", "exceeded", "reached", "waiting", "elapsed"),
+        ),
         hints=(
             "timeout",
             "time out",
@@ -271,20 +275,11 @@ RULES: Final = (
         ),
         pairs=(
             near(
-                "connection socket network host hostname dns proxy tls ssl handshake peer server",
-                "failed",
-                "reset",
-                "refused",
-                "closed",
-                "lost",
-                "aborted",
-                "unreachable",
-                "not resolved",
-                "could not",
-                "unable to",
-                "disconnected",
-                "connect",
+                "connection socket hostname dns proxy tls ssl handshake",
+                *("failed", "reset", "refused", "closed", "lost", "aborted", "unreachable", "not resolved"),
+                *("could not", "unable to", "disconnected", "connect"),
             ),
+            near("server peer host network", "reset", "refused", "closed", "lost", "unreachable", "disconnected"),
         ),
         hints=(
             "eof",

@@ -39,7 +39,6 @@ RULES: Final = (
                 "no available",
                 "full",
                 "high demand",
-                "try again later",
             ),
         ),
         hints=(
