@@ -18,7 +18,7 @@ _NUMBER: Final = re.compile(r"\d+(?:[,_]\d{3})*(?:\.\d+)?")
 _WIDEST: Final = 24  # characters that a number may take
 _FREE: Final = frozenset((" ", "", "(", ")", ","))
 _JOINTS: Final = frozenset(("_", "-", "."))
-_OFTEN: Final = 4
+_OFTEN: Final = 8  # places of one clue that are looked at
 _TOKENS: Final = 2**31  # more is no count of tokens
 
 
@@ -33,6 +33,7 @@ class Clue(Struct, frozen=True):
 _FITS: Final = (
     Clue("can only afford", 3),  # OpenRouter
     Clue("limit", 2),  # OpenAI, Groq: "Limit 30000, Used 29937, Requested 385"
+    Clue("exceeds the limit of", 2),
     Clue("maximum context", 70),
     Clue("context length", 60),
     Clue("context window", 60),

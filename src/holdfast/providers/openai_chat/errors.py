@@ -88,6 +88,7 @@ RULES: Final = (
         error=ServerError,
         source="OpenAI 'Error codes': 500 server_error",
         vague=("server_error",),
+        not_at=(401, 402, 403, 404, 413, 429, 503, 504),
     ),
 )
 """Rules of OpenAI's and Azure's own."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from holdfast.errors import InvalidRequestError
 from holdfast.providers.failures.rule import Rule
+from holdfast.providers.failures.words import near
 
 NOT_READ: Final = Rule(
     name="request-not-read",
@@ -14,6 +15,8 @@ NOT_READ: Final = Rule(
     phrases=(
         "failed to deserialize the json body",
         "could not parse the json body",
+        "parse json body",
+        "parse the json body",
         "parse body",
     ),
     not_at=(401, 402, 403, 429, 502, 503, 504, 529),
@@ -57,6 +60,16 @@ RULES: Final = (
         name="bad-parameter",
         error=InvalidRequestError,
         source="OpenAI 'Error codes': unsupported and invalid values; FastAPI's validation; DashScope; MiniMax",
+        pairs=(
+            near(
+                "param parameter argument field property schema role",
+                "unsupported",
+                "invalid",
+                "missing",
+                "required",
+                "unknown",
+            ),
+        ),
         hints=(
             "not valid",
             "invalid",
