@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.errors import ContentFilterError, InvalidResponseError, ServerError
+from holdfast.errors import ContentFilterError, ContextOverflowError, InvalidResponseError, ServerError
 from holdfast.messages import Text, Thinking, ToolCall
 from holdfast.recovery.verdict import verdict
 from holdfast.response import Response
@@ -20,6 +20,8 @@ SAID, THOUGHT, CALL = Text("Words"), Thinking("Hm"), ToolCall("1", "f")
         ("stop", (), InvalidResponseError),
         ("stop", (Text(" \n"), THOUGHT), InvalidResponseError),
         ("length", (THOUGHT,), InvalidResponseError),
+        ("context_length", (SAID,), None),
+        ("context_length", (THOUGHT,), ContextOverflowError),
         ("content_filter", (SAID,), None),
         ("content_filter", (), ContentFilterError),
         ("content_filter", (THOUGHT,), ContentFilterError),

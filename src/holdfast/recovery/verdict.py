@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from holdfast.errors import ContentFilterError, InvalidResponseError, ModelError, ServerError
+from holdfast.errors import ContentFilterError, ContextOverflowError, InvalidResponseError, ModelError, ServerError
 from holdfast.messages import Text, Thinking
 from holdfast.recovery.attempt import Verdict
 from holdfast.request import OutputSchema, Request
@@ -18,7 +18,8 @@ def verdict(response: Response) -> ModelError | None:
     """The failure that this response is, or None when it is good.
 
     - A filter or a refusal is a failure when nothing usable arrived; after useful text the response just says so.
-    - So is a generation that the provider calls failed, and one with nothing in it.
+    - So is a generation that the provider calls failed, and one with nothing in it; where that is because the window
+      was full, it is an overflow.
     """
     if response.degraded is not None:
         return None
@@ -29,6 +30,8 @@ def verdict(response: Response) -> ModelError | None:
             return _of(response, ServerError, "The provider says that generation failed.")
         case "pause":
             return None
+        case "context_length" if not usable(response):
+            return _of(response, ContextOverflowError, "The window was full before the model had said anything.")
         case _:
             return None if usable(response) else _of(response, InvalidResponseError, _empty(response))
 

@@ -78,6 +78,80 @@ def test_a_status_is_read_from_a_text_only_where_it_is_said_to_be_one(text: str,
     assert evidence_of(text).status == status
 
 
+@pytest.mark.parametrize("status", [None, 500, 502])
+def test_a_relay_that_tells_of_a_status_is_named_by_it(status: int | None) -> None:
+    error = classify(status=status, body={"error": {"message": "Request failed with status code 429", "type": "x"}})
+    assert error is not None
+    assert (error.kind, error.status) == ("rate_limit", 429)
+
+
+def test_a_status_of_its_own_is_kept_whatever_a_message_tells() -> None:
+    error = classify(status=403, body={"error": {"message": "bad response status code 429"}})
+    assert error is not None
+    assert error.status == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"type": "tokens", "code": "rate_limit_exceeded", "message": "Limit 9, Used 8, Requested 2"}, "rate_limit"),
+        ({"message": "The system encountered an unexpected error during processing."}, "server_error"),
+        ({"object": "thread.run", "last_error": {"code": "rate_limit_exceeded", "message": "Wait."}}, "rate_limit"),
+    ],
+)
+def test_an_error_that_stands_alone_in_a_success_is_found(body: dict[str, object], kind: str) -> None:
+    error = classify(status=200, body=body)
+    assert error is not None
+    assert error.kind == kind
+
+
+@pytest.mark.parametrize(
+    "body", [{"message": "pong"}, {"message": {"role": "assistant", "content": "x"}, "done": True}]
+)
+def test_a_message_that_tells_of_no_failure_is_none(body: dict[str, object]) -> None:
+    assert classify(status=200, body=body) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("status = StatusCode.PERMISSION_DENIED details = 'no'", "permission"),
+        ('{created_time:"x", grpc_status:8, grpc_message:"Quota"}', "rate_limit"),
+        ('{created_time:"x", grpc_status:16, grpc_message:"no"}', "authentication"),
+        ("grpc_status:99", "invalid_request"),
+    ],
+)
+def test_a_grpc_status_is_read_by_its_word_or_its_number(text: str, kind: str) -> None:
+    assert classify(text).kind == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer was empty. This may be caused by rate limiting, or by a content filter.",
+        "Input should be 'stop', 'content_filter' or 'rate_limit' [type=literal_error, input_value='x', input_type=str]",
+        "empty answer; headers: x-ratelimit-remaining-tokens: 7",
+    ],
+)
+def test_what_a_client_guesses_at_or_would_accept_proves_nothing(text: str) -> None:
+    assert classify(text).kind not in ("rate_limit", "content_filter")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("WeeklyUsageLimitReached", "quota_exhausted"),
+        ("model_context_length_exceeded", "context_overflow"),
+        ("AccountBalanceTooLow", "quota_exhausted"),
+        ("EndpointDoesNotExist", "model_not_found"),
+    ],
+)
+def test_a_code_that_no_rule_knows_is_read_as_words(code: str, kind: str) -> None:
+    error = classify(status=400, body={"error": {"type": "invalid_request_error", "code": code, "message": "No."}})
+    assert error is not None
+    assert error.kind == kind
+
+
 def test_the_code_is_kept_as_it_was_written_and_keys_are_not() -> None:
     body = {"error": {"code": "DeploymentNotFound", "message": "no; key sk-abcdefghijklmnopqrstuvwx was used"}}
     error = classify(status=404, body=body)
@@ -114,6 +188,10 @@ HOSTILE = {
     "times": b"try again in " * 5_000,
     "statuses": b"status " * 9_000,
     "nested strings": json.dumps(json.dumps(json.dumps(json.dumps({"error": '{"error": "' * 500})))).encode(),
+    "pairs": b"model token key not found exceeded " * 1_800,
+    "gaps": b"prompt at most number of exceed " * 2_000,
+    "classes": b"Error Exception" * 4_000,
+    "clues": b"limit of 7 maximum context 8 requested 9 " * 1_500,
     "zeros": b"\x00" * 60_000,
     "tags": b"<title" * 10_000,
 }

@@ -64,12 +64,54 @@ def test_a_blocked_prompt_is_told_from_a_blocked_answer() -> None:
         ({"stopReason": "guardrail_intervened", "output": {"message": {"content": []}}}, "content_filter"),
         ({"messageStop": {"stopReason": "content_filtered"}}, "content_filter"),
         ({"predictions": [{"raiFilteredReason": "blocked"}]}, "content_filter"),
+        ({"data": [{"respect_moderation": False}]}, "content_filter"),
+        ({"content": [], "stop_reason": "refusal"}, "content_filter"),
+        ({"type": "message_delta", "delta": {"stop_reason": "refusal"}}, "content_filter"),
+        ({"candidates": [{"content": {"parts": []}, "finish_reason": 4}]}, "content_filter"),
+        ({"text": "", "finish_reason": "ERROR_TOXIC"}, "content_filter"),
+        ({"event_type": "stream-end", "finish_reason": "ERROR_LIMIT"}, "context_overflow"),
+        ({"choices": [{"message": {"content": ""}, "finish_reason": "model_context_window_exceeded"}]}, "context_overflow"),
+        ({"choices": [{"message": {"content": "half an"}, "finish_reason": "error"}]}, "server_error"),
+        ({"choices": [{"delta": {"content": ""}, "finish_reason": "sensitive"}]}, "content_filter"),
+        ({"choices": [{"delta": {}, "finish_reason": "stop", "native_finish_reason": "network_error"}]}, "server_error"),
+        ({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"completion_tokens": 0}}, "malformed_response"),
+        ({"type": "response.incomplete", "response": {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}}, "content_filter"),
+        ({"output": []}, "malformed_response"),
     ],
 )  # fmt: skip
 def test_an_answer_without_use_is_a_failure(body: dict[str, object], kind: str) -> None:
     error = failure_in_answer(body)
     assert error is not None
     assert error.kind == kind
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": [{"delta": {"role": "assistant", "content": ""}, "finish_reason": None}]},
+        {"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"completion_tokens": 7}},
+        {"choices": [{"delta": {"content": "x"}, "finish_reason": "content_filter"}]},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"text": "An answer", "finish_reason": "ERROR_TOXIC"},
+        {"candidates": [{"content": {"parts": [{"text": "x"}]}, "finish_reason": 3}]},
+        {"data": [{"url": "https://example.com/x.png", "respect_moderation": True}]},
+        {"type": "response.incomplete", "response": {"output": [{"type": "function_call", "arguments": "{}"}]}},
+    ],
+)
+def test_what_is_of_use_or_goes_on_is_no_failure(body: dict[str, object]) -> None:
+    assert failure_in_answer(body) is None
+
+
+def test_a_guardrail_says_whether_it_blocked_the_prompt_or_the_answer() -> None:
+    def scope(side: str) -> str | None:
+        assessment = {"g": {"contentPolicy": {"filters": [{"type": "HATE", "action": "BLOCKED"}]}}}
+        trace = {"guardrail": {side: assessment}}
+        output = {"message": {"content": [{"text": "No."}]}}
+        error = failure_in_answer({"stopReason": "guardrail_intervened", "output": output, "trace": trace})
+        assert error is not None
+        return error.scope
+
+    assert (scope("inputAssessment"), scope("outputAssessments")) == ("prompt", "response")
 
 
 def test_a_refusal_keeps_what_was_said_and_its_category() -> None:

@@ -24,7 +24,7 @@ _DEPTH: Final = 8
 _FIELDS: Final = 400
 _KEPT: Final = 4_096  # characters of `Evidence.raw`
 _HEADER_CODES: Final = (":exception-type", ":error-code", "x-amzn-errortype")  # AWS
-_RELAYED: Final = frozenset((None, 500, 502))  # what a relay answers when something behind it failed
+_RELAYED: Final = frozenset((None, 200, 500, 502))  # what a relay answers when something behind it failed
 _BEHIND: Final = re.compile(r"(?:failed with|bad response|returned) status code:? ([45]\d\d)\b")
 _MARKUP: Final = re.compile(r"</|<!doctype|<html|<title|<head", re.IGNORECASE)
 
