@@ -24,7 +24,7 @@ TABLE = Table(
         Rule(name="status", error=ModelError, source="-", statuses=(400,)),
         Rule(name="hint", error=ModelError, source="-", hints=("perhaps money",)),
         Rule(name="vague", error=InvalidRequestError, source="-", vague=("your_fault",)),
-        Rule(name="pair", error=QuotaExhaustedError, source="-", pairs=(near("gold silver", "gone"),)),
+        Rule(name="pair", error=QuotaExhaustedError, source="-", pairs=(near("gold silver", "gone, lost"),)),
         Rule(name="type", error=InvalidRequestError, source="-", types=("general",)),
         Rule(name="phrase", error=QuotaExhaustedError, source="-", phrases=("out of money",)),
         Rule(name="test", error=RateLimitError, source="-", test=lambda evidence: "n" in evidence.details),

@@ -87,7 +87,7 @@ class Pair(Struct, frozen=True):
             if other.words <= words.words:
                 for word in some:
                     if self._together(words.line, f" {word} ", other.parts[0]):
-                        return f"{word} {_MARK} {other.written}"
+                        return f"{word} {_MARK} {other.written.strip()}"
         return None
 
     def _together(self, line: str, word: str, other: str) -> bool:
@@ -162,14 +162,14 @@ def phrase_of(written: str) -> Phrase:
     )
 
 
-def near(some: str, *others: str) -> Pair:
-    """Any of the words in `some`, and any of the other phrases near it, before or behind."""
-    return Pair(names(some), tuple(map(phrase_of, others)))
+def near(some: str, others: str) -> Pair:
+    """Any of the words in `some`, and any of the phrases in `others` (between commas) near it, before or behind."""
+    return Pair(names(some), tuple(map(phrase_of, others.split(","))))
 
 
-def then(some: str, *others: str) -> Pair:
-    """Any of the words in `some`, and any of the other phrases near it, behind."""
-    return Pair(names(some), tuple(map(phrase_of, others)), ordered=True)
+def then(some: str, others: str) -> Pair:
+    """The same, but the phrase stands behind the word."""
+    return Pair(names(some), tuple(map(phrase_of, others.split(","))), ordered=True)
 
 
 def spelled_out(name: str) -> str:

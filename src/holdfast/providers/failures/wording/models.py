@@ -16,6 +16,7 @@ RULES: Final = (
         name="cached-content-missing",
         error=InvalidRequestError,
         source="Google 'Context caching': an expired cache is a 404, and the model is there",
+        codes=("previous_response_not_found",),
         phrases=(
             "cache content metadata",
             "cached content metadata",
@@ -31,7 +32,6 @@ RULES: Final = (
             "tool id ... not found",
             "no tool output found",
         ),
-        codes=("previous_response_not_found",),
         at=(400, 404, 422, 500),
         meaning="Something that the request points to (a cache entry, a file, an earlier response) is gone.",
         advice="Send it whole, without the reference.",
@@ -58,40 +58,17 @@ RULES: Final = (
         name="no-channel",
         error=ModelNotFoundError,
         source="one-api, new-api 503: no channel of the group serves the model",
-        phrases=("无可用渠道", "no available channel for model", "no available channels for model"),
+        phrases=(
+            "无可用渠道",
+            "no available channel for model",
+            "no available channels for model",
+        ),
         meaning="The gateway has no channel for this model.",
     ),
     Rule(
         name="model-not-there",
         error=ModelNotFoundError,
         source="OpenAI 'model_not_found'; Azure 'DeploymentNotFound'; Anthropic, Google, Ollama 404; Volcengine",
-        types=(
-            "providermodelnotfounderror",
-            "modelnotfounderror",
-            "nosuchmodelerror",
-        ),
-        pairs=(
-            near(
-                "model models deployment engine endpoint url path route",
-                *("not found", "not exist", "does not exist", "doesn't exist", "unknown", "deprecated", "retired"),
-                *("no longer", "not recognized", "unrecognized", "not loaded", "not deployed", "unable to access"),
-                "no such",
-            ),
-            then("model models deployment engine", "unsupported", "not supported", "not available"),
-        ),
-        hints=(
-            "not found",
-            "does not exist",
-            "模型不",
-            "不存在",
-            "モデルが見つかりません",
-            "모델을 찾을 수 없",
-            "modelo no encontrado",
-            "modelo não encontrado",
-            "modèle introuvable",
-            "modell nicht gefunden",
-            "модель не найдена",
-        ),
         codes=(
             "dedicated_endpoint_not_running",
             "model_not_found",
@@ -222,6 +199,34 @@ RULES: Final = (
             "invalid url post",
             "invalid url get",
             "no endpoints found for",
+        ),
+        types=(
+            "providermodelnotfounderror",
+            "modelnotfounderror",
+            "nosuchmodelerror",
+        ),
+        pairs=(
+            near(
+                "model models deployment engine endpoint url path route",
+                "not found, not exist, does not exist, doesn't exist, unknown, deprecated, retired, "
+                "no longer, not recognized, unrecognized, not loaded, not deployed, unable to access, "
+                "no such",
+            ),
+            then("model models deployment engine", "unsupported, not supported, not available"),
+        ),
+        hints=(
+            "not found",
+            "does not exist",
+            # in other languages
+            "模型不",
+            "不存在",
+            "モデルが見つかりません",
+            "모델을 찾을 수 없",
+            "modelo no encontrado",
+            "modelo não encontrado",
+            "modèle introuvable",
+            "modell nicht gefunden",
+            "модель не найдена",
         ),
         not_at=(401, 403, 429, 503),
         meaning="The model, its deployment or the path does not exist here, or was retired.",

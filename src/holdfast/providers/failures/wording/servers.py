@@ -29,7 +29,10 @@ DEGRADED: Final = Rule(
     name="degraded-deployment",
     error=ServerError,
     source="NVIDIA 400 'DEGRADED function cannot be invoked'; Cloudflare AI Gateway 400 with code 2005",
-    phrases=("degraded function", "failed to get response from provider"),
+    phrases=(
+        "degraded function",
+        "failed to get response from provider",
+    ),
     meaning="What serves the model is broken, though the status blames the request.",
 )
 
@@ -38,17 +41,6 @@ RULES: Final = (
         name="broke-inside",
         error=ServerError,
         source="OpenAI 'server_error'; Anthropic 'api_error'; Google INTERNAL; AWS InternalServerException",
-        vague=(
-            "server_error",
-            "internal_error",
-            "internal_server_error",
-            "internalservererror",
-            "upstream_error",
-            "bad_gateway",
-            "badgateway",
-            "provider_error",
-            "provider_unavailable",
-        ),
         codes=(
             "internalserverexception",
             "internalfailure",
@@ -96,25 +88,26 @@ RULES: Final = (
         ),
         pairs=(
             then("provider", "returned error"),
-            then("upstream", "error", "request failed"),
+            then("upstream", "error, request failed"),
             then("something", "went wrong"),
             then("server", "error"),
             then("system", "error"),
             near(
                 "server internal upstream backend provider process engine runner worker gpu cuda memory query",
-                "error",
-                "failed",
-                "failure",
-                "crashed",
-                "died",
-                "dead",
-                "terminated",
-                "insufficient",
-                "unexpected",
-                "unexpectedly",
-                "stopped",
-                "exited",
+                "error, failed, failure, crashed, died, dead, terminated, insufficient, unexpected, "
+                "unexpectedly, stopped, exited",
             ),
+        ),
+        vague=(
+            "server_error",
+            "internal_error",
+            "internal_server_error",
+            "internalservererror",
+            "upstream_error",
+            "bad_gateway",
+            "badgateway",
+            "provider_error",
+            "provider_unavailable",
         ),
         hints=(
             "request failed",
@@ -129,6 +122,7 @@ RULES: Final = (
             "internal error",
             "unknown error",
             "unexpected error",
+            # in other languages
             "服务端",
             "服务器",
             "内部",

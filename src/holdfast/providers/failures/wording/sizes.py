@@ -45,7 +45,10 @@ OUTPUT_CAP: Final = Rule(
     name="output-cap",
     error=InvalidRequestError,
     source="OpenAI 'max_tokens is too large', Anthropic, Bedrock, Groq, Databricks: the model's limit on output",
-    codes=("max_tokens_exceeded", "integer_above_max_value"),
+    codes=(
+        "max_tokens_exceeded",
+        "integer_above_max_value",
+    ),
     phrases=(
         "max_tokens is too large",
         "max_tokens or model output limit was reached",
@@ -91,7 +94,10 @@ RULES: Final = (
         error=RequestTooLargeError,
         source="OpenAI 'string_above_max_length' in `messages` or `input`: characters, not tokens",
         test=text_too_long,
-        asks=("string_above_max_length", "string"),
+        asks=(
+            "string_above_max_length",
+            "string",
+        ),
         meaning="One text of the request has more characters than the provider takes.",
         advice="Split or shorten that text.",
     ),
@@ -100,20 +106,6 @@ RULES: Final = (
         name="too-many-or-too-large-files",
         error=RequestTooLargeError,
         source="Anthropic 'Vision' (5 MB, 8000 and 2000 pixels, 100 images); OpenRouter, vLLM: images per prompt",
-        pairs=(
-            near(
-                "image images file files audio video document documents pdf attachment pixels",
-                "too large",
-                "too big",
-                "too many",
-                "exceeds",
-                "exceed",
-                "exceeded",
-                "maximum",
-                "larger than",
-                "more than",
-            ),
-        ),
         codes=(
             "media_budget_exceeded",
             "image_content_too_large",
@@ -166,6 +158,12 @@ RULES: Final = (
             "maximum content size limit",
             "string_above_max_length",
         ),
+        pairs=(
+            near(
+                "image images file files audio video document documents pdf attachment pixels",
+                "too large, too big, too many, exceeds, exceed, exceeded, maximum, larger than, more than",
+            ),
+        ),
         meaning="A file, an image, their number or one text is over the provider's limit.",
         advice="Send fewer, smaller or shorter parts.",
     ),
@@ -173,17 +171,6 @@ RULES: Final = (
         name="too-many-bytes",
         error=RequestTooLargeError,
         source="HTTP 413; Anthropic 'Errors' (32 MB); Gemini 20 MB; nginx; express body-parser",
-        pairs=(
-            near("payload body request batch", "too large", "too big", "exceeds", "exceed", "exceeded", "larger than"),
-        ),
-        hints=(
-            "too big",
-            "too large",
-            "size exceeds",
-            "exceeds ... size",
-            "exceeds ... mb",
-            "size limit",
-        ),
         phrases=(
             "request entity is too large",
             "body exceeded",
@@ -218,6 +205,15 @@ RULES: Final = (
             "max_tokens_per_request",
             "tokens per request",
             "physical batch size",
+        ),
+        pairs=(near("payload body request batch", "too large, too big, exceeds, exceed, exceeded, larger than"),),
+        hints=(
+            "too big",
+            "too large",
+            "size exceeds",
+            "exceeds ... size",
+            "exceeds ... mb",
+            "size limit",
         ),
         meaning="The request has more bytes than the server or a proxy before it lets through.",
     ),
