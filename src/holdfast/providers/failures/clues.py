@@ -179,7 +179,7 @@ def number_by(clues: list[Clue], text: str, *, but: int | None = None) -> int | 
 
 def _after(text: str, at: int, reach: int) -> Iterator[int]:
     for match in _NUMBER.finditer(text, at, at + reach + _WIDEST):
-        if match.start() - at > reach or "\n" in text[at : match.start()]:
+        if match.start() - at > reach or "\n\n" in text[at : match.start()]:
             return
         if (value := _count(text, match)) is not None:
             yield value

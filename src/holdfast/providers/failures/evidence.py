@@ -53,5 +53,5 @@ class Evidence:
         self.raw = raw
         self.now = now
         self.memo: dict[str, Any] = {}
-        self.text = "\n".join(messages)
+        self.text = "\n\n".join(messages)  # a single line break may stand in the middle of a sentence
         self.words = words_of(self.text)

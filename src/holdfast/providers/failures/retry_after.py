@@ -25,7 +25,7 @@ _DURATION: Final = re.compile(rf"{_STEP}(?![A-Za-z])(?:[\s,]{{0,3}}(?:and )?{_ST
 _RUN: Final = re.compile(r"(?:\d{1,12}(?:\.\d{1,12})?(?:ms|[smhdw])){1,5}", re.IGNORECASE)
 _ASKING: Final = names("again retry retrying wait waiting reset resets refreshes replenished reactivated retrydelay")
 _DIGITS: Final = re.compile(r"\d")
-_DIGIT: Final = re.compile(r"[^\n\d]{0,40}(?=\d)")
+_DIGIT: Final = re.compile(r"(?:[^\n\d]|\n(?!\n)){0,40}(?=\d)")
 _CLOCK: Final = re.compile(r"(?:(\d{1,3})\.)?(\d{1,2}):(\d\d):(\d\d)\b")  # .NET's TimeSpan, d.hh:mm:ss
 _BARE: Final = re.compile(r"retry[ _-]?after[\"':= ]{1,4}(\d{1,9}(?:\.\d{1,9})?)(?![\w.])", re.IGNORECASE)
 _DELAY: Final = re.compile(

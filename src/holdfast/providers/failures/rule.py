@@ -143,14 +143,17 @@ class Table:
     def _paired(self, evidence: Evidence) -> Match | None:
         if evidence.status not in _OPEN:
             return None
-        words = _all_words(evidence)
-        for rule, pair in self._pairs:
-            if (proof := pair.within(words)) is not None and rule.holds_for(evidence):
-                return Match(rule, "pair", proof)
+        for words in (evidence.words, _words_of_names(evidence)):
+            for rule, pair in self._pairs:
+                if (proof := pair.within(words)) is not None and rule.holds_for(evidence):
+                    return Match(rule, "pair", proof)
         return None
 
     def _hinted(self, evidence: Evidence) -> Match | None:
-        return _spoken(self._hints, _all_words(evidence), evidence, "hint") if evidence.status in _VAGUE else None
+        if evidence.status not in _VAGUE:
+            return None
+        names = _words_of_names(evidence)
+        return _spoken(self._hints, evidence.words, evidence, "hint") or _spoken(self._hints, names, evidence, "hint")
 
     def _tested(self, evidence: Evidence) -> Match | None:
         asked = self._asks.intersection
@@ -186,10 +189,9 @@ def _place(found: tuple[int, Rule, Any]) -> int:
     return found[0]
 
 
-def _all_words(evidence: Evidence) -> Words:
-    """The words of the messages, and of the names of codes and exceptions."""
-    names = " , ".join(map(spelled_out, evidence.spelling.values()))
-    return words_of(f"{names}\n{evidence.text}") if names else evidence.words
+def _words_of_names(evidence: Evidence) -> Words:
+    """The words in the names of codes and exceptions."""
+    return words_of(" , ".join(map(spelled_out, evidence.spelling.values())))
 
 
 def _spoken(book: Phrasebook[Rule], words: Words, evidence: Evidence, step: str) -> Match | None:

@@ -20,7 +20,7 @@ _BLANK: Final = {code: " " for code in range(128) if not chr(code).isalnum()} | 
 )
 _APOSTROPHES: Final = {ord("'"): None, ord("\u2019"): None}
 _ASCII: Final = bytes(ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(128)).ljust(256)
-_GAP: Final = 120  # characters between two parts of a phrase, at most
+_GAP: Final = 72  # characters between two parts of a phrase, at most
 _TRIES: Final = 8  # places where a phrase with a gap may begin
 _MARK: Final = "..."
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

@@ -262,6 +262,7 @@ RULES: Final = (
             "invalidformatexception",
             "mismatchedinputexception",
             "formatexception",
+            "jsonsyntaxexception",
         ),
         pairs=(
             near(

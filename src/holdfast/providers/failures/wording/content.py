@@ -100,6 +100,7 @@ RULES: Final = (
             "blockedreason",
             "blocked reason",
             "blocked for reason",
+            "text not available response was blocked",
         ),
         types=("invalid_prompt",),
         pairs=(

@@ -120,7 +120,6 @@ RULES: Final = (
             "model ... shut down",
             "model ... sunset",
             "model ... discontinued",
-            "model name ... invalid",
             "does not recognize the model",
             "could not find the model",
             "not find model",
@@ -199,6 +198,8 @@ RULES: Final = (
             "invalid url post",
             "invalid url get",
             "no endpoints found for",
+            "model name is invalid",
+            "llm provider not provided",
         ),
         types=(
             "providermodelnotfounderror",
@@ -208,7 +209,7 @@ RULES: Final = (
         pairs=(
             near(
                 "model models deployment engine endpoint url path route",
-                "not found, not exist, does not exist, doesn't exist, unknown, deprecated, retired, "
+                "not found, not exist, does not exist, doesn't exist, deprecated, retired, "
                 "no longer, not recognized, unrecognized, not loaded, not deployed, unable to access, "
                 "no such",
             ),

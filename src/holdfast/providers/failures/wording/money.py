@@ -103,8 +103,11 @@ RULES: Final = (
             "limite de uso",
             "límite de uso",
             "session limit",
+            "premium requests are used up",
+            "used up your premium requests",
         ),
         pairs=(
+            near("limit", "upgrade to"),
             near(
                 "session weekly monthly plan subscription allowance",
                 "limit, quota, credits, reached, exceeded, exhausted, used up, expired",

@@ -163,6 +163,10 @@ RULES: Final = (
             "invalid arguments passed",
             "not implemented",
             "malformed input request",
+            "unsupported for",
+            "jinja template",
+            "prompt template",
+            "elements with the role of",
         ),
         types=(
             "unsupported_api_for_model",
