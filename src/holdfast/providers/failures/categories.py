@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from holdfast.errors import Scope
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.words import phrases
+from holdfast.providers.failures.phrases import any_of
 
-_PROMPT: Final = phrases("prompt", "input", "your request", "your message", "messages", "user content", "question")
-_RESPONSE: Final = phrases("output", "response", "completion", "generated", "generation", "the answer", "candidate")
+_PROMPT: Final = any_of("prompt", "input", "your request", "your message", "messages", "user content", "question")
+_RESPONSE: Final = any_of("output", "response", "completion", "generated", "generation", "the answer", "candidate")
 _STAGES: Final[Mapping[str, Scope]] = {"input": "prompt", "output": "response"}
 _SAFETY_CHECK: Final = re.compile(r"SAFETY_CHECK_TYPE_([A-Z_]{2,40})")  # xAI
 _MOST: Final = 12

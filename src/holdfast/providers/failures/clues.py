@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from holdfast.providers.failures.words import phrase_of
+from holdfast.providers.failures.phrases import phrase_of
 
 _NUMBER: Final = re.compile(r"\d+(?:[,_]\d{3})*(?:\.\d+)?")
 _WIDEST: Final = 24  # characters that a number may take

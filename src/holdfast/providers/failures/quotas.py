@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.words import Phrasebook, phrases
+from holdfast.providers.failures.phrases import Phrasebook, any_of
 
-_ZERO: Final = phrases("limit: 0", "limit 0, used 0", "quota limit '0'")
+_ZERO: Final = any_of("limit: 0", "limit 0, used 0", "quota limit '0'")
 _PERIODS: Final = (
     ("month", ("monthly", "per month", "month")),
     ("week", ("weekly", "per week", "7 day", "7-day")),

@@ -24,7 +24,8 @@ from msgspec import Struct
 
 from holdfast.errors import ModelError, Scope
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.words import Pair, Phrasebook, Words, spelled_out, words_of
+from holdfast.providers.failures.phrases import Pair, Phrasebook
+from holdfast.providers.failures.words import Words, spelled_out, words_of
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -100,9 +101,17 @@ class Table:
         self._always = [test for test in tests if not test[2]]
         self._tests = tests
         self._asks = frozenset(sign for rule in self.rules for sign in rule.asks)
-        self._phrases = Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.phrases)
         self._pairs = [(rule, pair) for rule in self.rules for pair in rule.pairs]
-        self._scoped = Phrasebook((phrase, rule) for rule in self.rules if rule.scope for phrase in rule.phrases)
+
+    # The phrases are indexed when the first failure comes: most programs that load a codec never see one.
+
+    @cached_property
+    def _phrases(self) -> Phrasebook[Rule]:
+        return Phrasebook((phrase, rule) for rule in self.rules for phrase in rule.phrases)
+
+    @cached_property
+    def _scoped(self) -> Phrasebook[Rule]:
+        return Phrasebook((phrase, rule) for rule in self.rules if rule.scope for phrase in rule.phrases)
 
     @cached_property
     def _hints(self) -> Phrasebook[Rule]:

@@ -20,16 +20,16 @@ from holdfast.errors import (
     ServerError,
 )
 from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.phrases import any_of
 from holdfast.providers.failures.rule import Rule, Table
 from holdfast.providers.failures.shared import SHARED
 from holdfast.providers.failures.wire import WireErrors
-from holdfast.providers.failures.words import phrases
 
-_ZERO: Final = phrases("limit: 0")
-_NO_FREE_TIER: Final = phrases("doesn't have a free quota tier", "does not have a free quota tier")
+_ZERO: Final = any_of("limit: 0")
+_NO_FREE_TIER: Final = any_of("doesn't have a free quota tier", "does not have a free quota tier")
 _ASKS: Final = ("resource_exhausted", "quotaid", "resourceexhausted", "google")
 _PAGE: Final = frozenset(("quota", "ai", "google", "dev"))
-_CREDIT: Final = phrases("credits are depleted", "spending cap", "billing account", "prepayment")
+_CREDIT: Final = any_of("credits are depleted", "spending cap", "billing account", "prepayment")
 
 
 def _quota_failure(evidence: Evidence) -> bool:

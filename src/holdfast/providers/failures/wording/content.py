@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from holdfast.errors import ContentFilterError
+from holdfast.providers.failures.phrases import near
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import near
 
 RULES: Final = (
     Rule(

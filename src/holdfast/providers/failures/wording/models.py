@@ -8,8 +8,8 @@ from holdfast.errors import (
     InvalidRequestError,
     ModelNotFoundError,
 )
+from holdfast.providers.failures.phrases import near, then
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import near, then
 
 RULES: Final = (
     Rule(

@@ -9,8 +9,8 @@ from holdfast.errors import (
     ModelTimeoutError,
     StreamInterruptedError,
 )
+from holdfast.providers.failures.phrases import near
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import near
 
 ENDED_HERE: Final = (
     Rule(

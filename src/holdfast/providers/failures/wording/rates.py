@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from holdfast.errors import OverloadedError, RateLimitError
+from holdfast.providers.failures.phrases import near
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import near
 
 STATED: Final = Rule(
     name="stated-rate-limit",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from holdfast.errors import ServerError
+from holdfast.providers.failures.phrases import near, then
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import near, then
 
 NOT_LOADED: Final = Rule(
     name="model-does-not-load",

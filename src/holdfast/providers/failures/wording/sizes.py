@@ -7,10 +7,10 @@ from typing import Final
 from holdfast.errors import InvalidRequestError, RequestTooLargeError
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.limits import limit_of
+from holdfast.providers.failures.phrases import any_of, near
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import near, phrases
 
-_MINUTE: Final = phrases(
+_MINUTE: Final = any_of(
     "tokens per min",
     "tokens per minute",
     "tpm",

@@ -7,8 +7,8 @@ from typing import Final
 
 from holdfast.errors import ContextOverflowError
 from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.phrases import near, then
 from holdfast.providers.failures.rule import Rule
-from holdfast.providers.failures.words import near, then
 
 _NEGATIVE: Final = re.compile(r"max_(?:completion_|new_|output_)?tokens.{0,60}\bgot -\d", re.IGNORECASE)
 
