@@ -64,6 +64,7 @@ class ErrorInfo(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True
     quota: str | None = None
     certain: bool = True
     rule: str | None = None
+    proof: str | None = None
 
 
 class Facts(TypedDict, total=False):
@@ -85,6 +86,7 @@ class Facts(TypedDict, total=False):
     history: tuple[Failure, ...]
     certain: bool
     rule: str | None
+    proof: str | None
 
 
 class ModelError(Exception):
@@ -102,7 +104,8 @@ class ModelError(Exception):
         raw: the beginning of what the provider sent, without keys.
         history: the failed attempts of the call, this one last; empty until the call has failed for good.
         certain: False when only the status, or less, suggested the class.
-        rule: which rule of which table named the failure.
+        rule: which rule of which table named the failure, and
+        proof: what it found: `"code: insufficient_quota"`, `"phrase: rate limit"`, `"status: 503"`, ...
     """
 
     kind: ClassVar[str] = "error"
@@ -125,6 +128,7 @@ class ModelError(Exception):
     history: tuple[Failure, ...] = ()
     certain: bool = True
     rule: str | None = None
+    proof: str | None = None
 
     def __init__(self, message: str, **facts: Unpack[Facts]) -> None:
         self.__dict__.update(facts)
@@ -162,6 +166,7 @@ class ModelError(Exception):
             quota=self.quota,
             certain=self.certain,
             rule=self.rule,
+            proof=self.proof,
         )
 
     def with_facts(self, **facts: Unpack[Facts]) -> Self:

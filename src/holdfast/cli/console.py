@@ -37,6 +37,17 @@ def table(console: Console, *columns: str) -> Table:
     return Table(*columns, header_style="bold", box=drawn, pad_edge=console.is_terminal)
 
 
+def show(console: Console, drawn: Table) -> None:
+    """Print a table; where no terminal shows it, without the blanks that fill its lines."""
+    if console.is_terminal:
+        console.print(drawn)
+        return
+    with console.capture() as captured:
+        console.print(drawn)
+    for line in captured.get().splitlines():
+        console.print(line.rstrip(), markup=False)
+
+
 @contextmanager
 def complain() -> Iterator[None]:
     """Turn what is wrong with the command line, or a missing key, into one sentence and the right exit code."""

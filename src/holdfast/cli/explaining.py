@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from rich.table import Table
 
-from holdfast.cli.console import EXIT_FAILED, OUT, table
+from holdfast.cli.console import EXIT_FAILED, OUT, show, table
 from holdfast.errors import ConfigurationError, ModelError
 from holdfast.providers.classify import classify
 from holdfast.providers.failures.guide import explain
@@ -49,7 +49,7 @@ def _one(error: ModelError, *, as_json: bool) -> int:
     told = explain(error)
     if as_json:
         OUT.print(msgspec.json.encode(told).decode(), markup=False)
-        return 0 if error.certain else EXIT_FAILED
+        return 0 if _recognised(error) else EXIT_FAILED
     grid = Table.grid(padding=(0, 2))
     grid.add_row("[b]What[/]", f"[red]{type(error).__name__}[/] ({error.kind})")
     for name, value in (
@@ -62,13 +62,18 @@ def _one(error: ModelError, *, as_json: bool) -> int:
     ):
         if value:
             grid.add_row(f"[b]{name}[/]", value)
-    OUT.print(grid)
-    return 0 if error.certain else EXIT_FAILED
+    show(OUT, grid)
+    return 0 if _recognised(error) else EXIT_FAILED
+
+
+def _recognised(error: ModelError) -> bool:
+    """Whether anything but the bare status spoke for it."""
+    return error.certain or (error.proof is not None and not error.proof.startswith("status"))
 
 
 def _facts(error: ModelError) -> str:
     info = msgspec.structs.asdict(error.info)
-    skipped = {"kind", "message", "certain", "rule"}
+    skipped = {"kind", "message", "certain", "rule", "proof"}
     stated = {name: value for name, value in info.items() if name not in skipped and value not in (None, ())}
     if error.limit is not None:
         stated["limit"] = ", ".join(f"{k}={v}" for k, v in msgspec.structs.asdict(error.limit).items() if v is not None)
@@ -86,7 +91,7 @@ def _summary(text: str, *, as_json: bool) -> int:
     found = table(OUT, "kind", "provider", "count", "first seen", "last seen", "what to do")
     for row in rows:
         found.add_row(*_cells(row))
-    OUT.print(found)
+    show(OUT, found)
     return 0
 
 

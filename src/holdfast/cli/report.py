@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from holdfast.cli.console import NOTES, table
+from holdfast.cli.console import NOTES, show, table
 
 _EVERY: Final = 5.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -94,7 +94,7 @@ class Report:
 
     def _close(self) -> None:
         if self._seen:
-            NOTES.print(self._table())
+            show(NOTES, self._table())
         state = "Interrupted" if self.interrupted else "Done"
         NOTES.print(
             f"{state}: {self._answered} responses ({self._recovered} recovered), {self.failed} errors, "

@@ -26,6 +26,24 @@ def test_what_only_a_status_suggests_is_said_to_be_uncertain() -> None:
     assert "Not certain" in explain(error).why
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "proof"),
+    [
+        (402, {"error": {"code": "billing_hard_limit_reached", "message": "no"}}, "code: billing_hard_limit_reached"),
+        (400, {"error": {"message": "Insufficient Balance"}}, "phrase: insufficient ... balance"),
+        (400, {"error": {"type": "rate_limit_error", "message": "no"}}, "type: rate_limit_error"),
+        (400, {"error": {"message": "Your quota is all used up"}}, "pair: quota ... used up"),
+        (400, {"error": {"message": "credits"}}, "hint: credits"),
+        (503, "zork", "status: 503"),
+    ],
+)
+def test_an_error_says_what_proved_it_and_the_explanation_tells_it(status: int, body: object, proof: str) -> None:
+    error = classify(status=status, body=body)
+    assert error is not None
+    assert error.proof == proof
+    assert proof.partition(": ")[2] in explain(error).why
+
+
 def test_the_time_to_wait_is_told() -> None:
     error = classify(status=429, headers={"retry-after": "7"}, body=b"")
     assert error is not None

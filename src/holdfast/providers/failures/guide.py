@@ -36,15 +36,16 @@ DEFAULTS: Final[Mapping[str, str]] = {
 """What the default policies do, by the `kind` of the error (docs/architecture.md, "The error tree")."""
 
 _STEPS: Final[Mapping[str, str]] = {
-    "codes": "a code or type that it sends only for this",
-    "test": "structured details or numbers in the body",
-    "phrases": "words that it uses only for this",
-    "types": "a general code or type",
-    "pairs": "two words near each other that often mean this together",
-    "vague": "a code or type that only says that the request is at fault",
-    "hints": "words that often mean this",
-    "statuses": "the HTTP status alone",
+    "code": "it found `{}`, a code that is sent only for this",
+    "details": "it found {}",
+    "phrase": 'it found the words "{}", which are said only of this',
+    "type": "it found `{}`, a general code or type",
+    "name": "it found `{}`, the name of an exception",
+    "pair": 'it found "{}", words that often mean this together',
+    "hint": 'it found "{}", which often means this',
+    "status": "it found nothing but the HTTP status {}",
 }
+"""How each kind of proof is told."""
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
@@ -89,7 +90,7 @@ def _why(error: ModelError) -> str:
     if rule is None:
         status = f"the HTTP status {error.status}" if error.status else "what is known of it"
         return f"No rule knows this failure; {status} suggests it."
-    looks = " or ".join(text for name, text in _STEPS.items() if getattr(rule, name))
-    sure = "" if error.certain else " Not certain: only the status, or a hint, suggested it."
-    code = f" Here: `{error.code}`." if error.code else ""
-    return f"Rule `{rule.name}` ({rule.source}); it looks at {looks or 'the finish reason'}.{code}{sure}"
+    step, _, proof = (error.proof or "").partition(": ")
+    found = _STEPS.get(step, "it looks at how the answer ended").format(proof)
+    sure = "" if error.certain else " Not certain: that is less than a proof."
+    return f"Rule `{rule.name}` ({rule.source}): {found}.{sure}"

@@ -62,6 +62,7 @@ def name_failure(
         phase=rule.phase,
         certain=_certain(match),
         rule=rule.name,
+        proof=f"{match.step}: {match.proof}",
     )
 
 

@@ -171,7 +171,7 @@ class Table:
             seen = seen.union(asked(evidence.codes), asked(evidence.names), asked(evidence.details))
         for rule, test, asks in self._tests if seen else self._always:
             if (seen & asks or not asks) and test(evidence) and rule.holds_for(evidence):
-                return Match(rule, "details", "")
+                return Match(rule, "details", "numbers or fields in the body")
         return None
 
 
