@@ -92,6 +92,7 @@ def test_an_answer_without_use_is_a_failure(body: dict[str, object], kind: str) 
         {"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"completion_tokens": 7}},
         {"choices": [{"delta": {"content": "x"}, "finish_reason": "content_filter"}]},
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"role": "assistant", "content": "An answer", "stop_reason": "end_turn"},
         {"text": "An answer", "finish_reason": "ERROR_TOXIC"},
         {"candidates": [{"content": {"parts": [{"text": "x"}]}, "finish_reason": 3}]},
         {"data": [{"url": "https://example.com/x.png", "respect_moderation": True}]},

@@ -121,9 +121,10 @@ def _messages(body: Mapping[str, Any], provider: str | None) -> ModelError | Non
     """Anthropic: `content` and `stop_reason`."""
     if body.get("type", "message") != "message" or "stop_reason" not in body:
         return None
-    if any(
+    content = body.get("content") or ()
+    if isinstance(content, str) or any(
         isinstance(part, Mapping) and (part.get("text") or part.get("type") not in ("text", "thinking"))
-        for part in body.get("content") or ()
+        for part in content
     ):
         return None
     reason = _word(body.get("stop_reason"))

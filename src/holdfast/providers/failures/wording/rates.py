@@ -135,6 +135,7 @@ RULES: Final = (
             "繁忙",
             "过载",
             "服务不可用",
+            "capacity temporarily exceeded",
         ),
         pairs=(
             near(

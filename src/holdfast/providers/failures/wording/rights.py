@@ -73,6 +73,10 @@ RULES: Final = (
             "virtualnetworkfirewall",
             "mpagreementbeingcreated",
             "appidnoautherror",
+            "key_model_access_denied",
+            "team_model_access_denied",
+            "user_model_access_denied",
+            "org_model_access_denied",
         ),
         phrases=(
             "error code 1020",

@@ -205,6 +205,7 @@ RULES: Final = (
             "max_tokens_per_request",
             "tokens per request",
             "physical batch size",
+            "tokens per submitted batch",
         ),
         pairs=(near("payload body request batch", "too large, too big, exceeds, exceed, exceeded, larger than"),),
         hints=(
