@@ -10,7 +10,7 @@ from holdfast.errors import ContentFilterError, InvalidRequestError, ModelError,
 from holdfast.providers.anthropic.errors import TABLE as ANTHROPIC
 from holdfast.providers.bedrock.errors import TABLE as BEDROCK
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.phrases import near
+from holdfast.providers.failures.phrases import near, phrase_of
 from holdfast.providers.failures.rule import Rule, Table
 from holdfast.providers.gemini.errors import TABLE as GEMINI
 from holdfast.providers.openai_chat.errors import TABLE as OPENAI
@@ -70,6 +70,19 @@ def test_every_rule_has_a_source_and_something_to_look_at(table: Table) -> None:
     for rule in table.rules:
         assert rule.source, rule.name
         assert any(getattr(rule, field) for field in PROOFS), rule.name
+
+
+@pytest.mark.parametrize("rule", RESPONSES.rules, ids=lambda rule: rule.name)
+def test_no_phrase_says_what_a_shorter_one_of_its_rule_says_already(rule: Rule) -> None:
+    for written in (rule.phrases, rule.hints):
+        said = [phrase_of(phrase) for phrase in written]
+        short = [(phrase, phrase.parts[0]) for phrase in said if len(phrase.parts) == 1]
+        assert [
+            (long.written, phrase.written)
+            for long in said
+            for phrase, words in short
+            if phrase is not long and any(words in part for part in long.parts)
+        ] == []
 
 
 def test_names_of_rules_are_unique() -> None:

@@ -13,7 +13,6 @@ NOT_LOADED: Final = Rule(
     error=ServerError,
     source="Ollama 500 'model requires more system memory'; llama.cpp, vLLM: out of memory while loading",
     phrases=(
-        "requires more system memory",
         "more system memory",
         "unable to load model",
         "error loading model",
@@ -54,7 +53,6 @@ RULES: Final = (
             "服务端错误",
             "finish_reason error",
             "error processing your request",
-            "the server had an error processing",
             "encountered an unexpected error",
             "unexpected error while",
             "failed to process",
