@@ -31,7 +31,7 @@ _IDS: Final = (
 def quota_of(evidence: Evidence) -> str | None:
     """The quota that the evidence speaks of, or None."""
     words = evidence.words
-    if _ZERO.any(words):
+    if "0" in words.words and _ZERO.any(words):
         return "zero"
     named = str(evidence.details.get("quotaid", "")).lower()
     for part, period in _IDS:

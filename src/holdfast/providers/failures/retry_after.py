@@ -84,8 +84,8 @@ def retry_after(evidence: Evidence) -> float | None:
         found = from_headers(told, clock)
     if found is None and not _FIELDS.isdisjoint(details):
         found = _from_details(details, clock)
-    if found is None and not _ASKING.isdisjoint(evidence.words.words):
-        found = from_words(evidence.text, clock)
+    if found is None and (asking := _ASKING & evidence.words.words):
+        found = _said(evidence.text, asking, clock)
     if found is None and headers:
         found = _from_resets(headers, clock)
     return _from_resets(told, clock) if found is None and told else found
@@ -115,22 +115,26 @@ def duration(text: str) -> float | None:
 
 def from_words(text: str, clock: float | None = None) -> float | None:
     """What a sentence asks for: a duration or a moment after "try again", "retry", "wait" or "resets"."""
+    return _said(text, _ASKING, clock)
+
+
+def _said(text: str, asking: frozenset[str], clock: float | None) -> float | None:
     if _DIGITS.search(text) is None:
         return None
     lowered = text.lower()
     if "retry_delay" in lowered and (told := _DELAY.search(text)) is not None:
         return _sane(float(told[1]))
-    for at in _asked(lowered):
+    for at in _asked(lowered, asking):
         if (found := _told(text, at, clock)) is not None:
             return found
     bare = _BARE.search(text) if "after" in lowered else None
     return None if bare is None else _sane(float(bare[1]))
 
 
-def _asked(text: str) -> list[int]:
+def _asked(text: str, asking: frozenset[str]) -> list[int]:
     """Where a number stands closely after a word that asks to wait."""
     found = set()
-    for word in _ASKING:
+    for word in asking:
         at = text.find(word)
         for _ in range(_MAX_STEPS):
             if at < 0:
