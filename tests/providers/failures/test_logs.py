@@ -13,6 +13,8 @@ TELLING = {
     "httpx.ConnectError: [Errno 111] Connection refused": "connection",
     "anthropic.APIStatusError: {'type': 'error', 'error': {'type': 'overloaded_error'}}": "overloaded",
     '{"level":"error","msg":"chat failed","error":"This model\'s maximum context length is 8192 tokens"}': "context_overflow",
+    "2025-11-21 01:00:09 ERROR llm: Internal server error": "server_error",
+    'ERROR {"error": {"message": "Upstream request failed", "type": "server_error", "code": "WeeklyQuotaUsedUp"}}': "quota_exhausted",
     "WARN litellm.ContextWindowExceededError: prompt is too long: 9 tokens > 8 maximum": "context_overflow",
 }
 ORDINARY = [
@@ -27,6 +29,8 @@ ORDINARY = [
     "ERROR payment for user 12 failed: insufficient funds",
     "ERROR database: could not serialise access due to concurrent update",
     "WARNING disk usage at 91%",
+    "ERROR nginx: internal server error",
+    "WARNING the cache for models grows",
     "ERROR KeyError: 'user_id'",
     "DEBUG model gpt-4o supports 128000 tokens",
     "INFO the error rate of the model is 0.1 %",

@@ -1,8 +1,8 @@
 """Failures in log files: which lines tell of one, and a summary by kind and provider.
 
-A line counts when it names a failure for certain, reads like a report of one (it has a level of warning or worse, the
-name of an exception, an HTTP status of 400 or more, or an error object) and speaks of a call to a model. Ordinary lines
-about limits, timeouts or models do not count, nor do the requests that a server of one's own answered.
+A line counts when it names a failure by more than a single word, reads like a report of one (it has a level of warning
+or worse, the name of an exception, an HTTP status of 400 or more, or an error object) and speaks of a call to a model.
+Ordinary lines about limits, timeouts or models do not count, nor do the requests that a server of one's own answered.
 """
 
 from __future__ import annotations
@@ -67,11 +67,16 @@ def failure_in_line(line: str) -> ModelError | None:
     if _ALARM.search(line) is None or _OURS.search(_bare(line).lstrip()) is None:
         return None
     error = classify(_bare(line))
-    if error.rule is None or not error.certain:
+    if error.rule is None or not _telling(error):
         return error if error.rule is not None and error.status is not None and error.status >= 400 else None
     calm = _CALM.search(line[:200]) is not None
     told = error.status is not None and error.status >= 400
     return None if calm and not told and error.code is None else error
+
+
+def _telling(error: ModelError) -> bool:
+    """Whether more than one word, or a bare status, spoke for it."""
+    return error.certain or (error.proof or "").startswith("pair")
 
 
 def summarise(lines: Iterable[str]) -> list[Row]:

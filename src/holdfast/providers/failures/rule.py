@@ -3,7 +3,7 @@
     1. codes       a code or type that means one thing only
     2. test        structured details and numbers, asked by a function
     3. phrases     words that mean one thing only, where a provider sends a general code, or none
-    4. phrases     the same in the words of a code that no rule knows ("model_quota_exhausted")
+    4. phrases     the same, and pairs, in the words of a code that no rule knows ("model_quota_exhausted")
     5. types       a general code or type, such as "rate_limit_error", or the name of a client's exception
     6. pairs       two words near each other that together often mean it; where the status leaves open what is wrong
     7. vague       a code or type that says no more than "your request is at fault", such as "invalid_request_error"
@@ -126,7 +126,8 @@ class Table:
             or self._spelled(evidence)
             or _keyed(self._types, evidence.codes, evidence, "type")
             or _keyed(self._names, evidence.names, evidence, "name")
-            or self._paired(evidence)
+            or self._paired(evidence.words, evidence)
+            or self._paired(_words_of_names(evidence), evidence)
             or _keyed(self._vague, (*evidence.codes, *evidence.names), evidence, "type")
             or self._hinted(evidence)
             or _keyed(self._statuses, (evidence.status,), evidence, "status")
@@ -147,15 +148,14 @@ class Table:
         if not unknown:
             return None
         words = words_of(" , ".join(spelled_out(evidence.spelling.get(code, code)) for code in unknown))
-        return _spoken(self._phrases, words, evidence, "phrase")
+        return _spoken(self._phrases, words, evidence, "phrase") or self._paired(words, evidence)
 
-    def _paired(self, evidence: Evidence) -> Match | None:
+    def _paired(self, words: Words, evidence: Evidence) -> Match | None:
         if evidence.status not in _OPEN:
             return None
-        for words in (evidence.words, _words_of_names(evidence)):
-            for rule, pair in self._pairs:
-                if (proof := pair.within(words)) is not None and rule.holds_for(evidence):
-                    return Match(rule, "pair", proof)
+        for rule, pair in self._pairs:
+            if (proof := pair.within(words)) is not None and rule.holds_for(evidence):
+                return Match(rule, "pair", proof)
         return None
 
     def _hinted(self, evidence: Evidence) -> Match | None:
