@@ -6,7 +6,6 @@ A clue is a few words and how far from them, at most, the number stands. The clu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
@@ -14,10 +13,9 @@ from msgspec import Struct
 
 from holdfast.providers.failures.phrases import phrase_of
 
-_NUMBER: Final = re.compile(r"\d+(?:[,_]\d{3})*(?:\.\d+)?")
+# A number that stands alone: no piece of a name or a version, as in "gpt-4o" and "v0.5.1".
+_NUMBER: Final = re.compile(r"(?<![\w.-])\d++(?:[,_]\d{3})*+(?:\.\d+)?+(?![\w-])")
 _WIDEST: Final = 24  # characters that a number may take
-_FREE: Final = frozenset((" ", "", "(", ")", ","))
-_JOINTS: Final = frozenset(("_", "-", "."))
 _OFTEN: Final = 8  # places of one clue that are looked at
 _TOKENS: Final = 2**31  # more is no count of tokens
 
@@ -137,16 +135,17 @@ class Meanings(Struct, frozen=True):
 _Placed: TypeAlias = tuple[int, int, Clue]
 
 
-def _by_first_word() -> dict[str, list[_Placed]]:
+def _by_word() -> dict[str, list[_Placed]]:
+    """The clues by the longest of their words, which fewest texts have ("" for a clue without words)."""
     index: dict[str, list[_Placed]] = {}
     for meaning, clues in enumerate((_FITS, _ASKED, _INPUT, _OUTPUT)):
         for place, clue in enumerate(clues):
-            word = next(iter(phrase_of(clue.words).parts[0].split()), "")
+            word = max(phrase_of(clue.words).parts[0].split(), key=len, default="")
             index.setdefault(word, []).append((meaning, place, clue))
     return index
 
 
-_INDEX: Final = _by_first_word()
+_INDEX: Final = _by_word()
 _PLACE: Final = itemgetter(1)
 
 
@@ -164,43 +163,35 @@ def clues_in(text: str, words: frozenset[str]) -> Meanings:
 def number_by(clues: list[Clue], text: str, *, but: int | None = None) -> int | None:
     """The number that the first of the clues leads to; never the value `but`."""
     for clue in clues:
+        find = _before if clue.before else _after
         at = text.find(clue.words)
         for _ in range(_OFTEN):
             if at < 0:
                 break
-            for value in (
-                _before(text, at, clue.reach) if clue.before else _after(text, at + len(clue.words), clue.reach)
-            ):
-                if value != but:
-                    return value
+            if (value := find(text, at, clue, but)) is not None:
+                return value
             at = text.find(clue.words, at + 1)
     return None
 
 
-def _after(text: str, at: int, reach: int) -> Iterator[int]:
-    for match in _NUMBER.finditer(text, at, at + reach + _WIDEST):
-        if match.start() - at > reach or "\n\n" in text[at : match.start()]:
-            return
-        if (value := _count(text, match)) is not None:
-            yield value
+def _after(text: str, at: int, clue: Clue, but: int | None) -> int | None:
+    begin = start = at + len(clue.words)
+    while (match := _NUMBER.search(text, start, begin + clue.reach + _WIDEST)) is not None:
+        start = match.end()
+        if match.start() - begin > clue.reach or "\n\n" in text[begin : match.start()]:
+            return None
+        if (value := tokens(match[0])) is not None and value != but:
+            return value
+    return None
 
 
-def _before(text: str, at: int, reach: int) -> Iterator[int]:
-    for match in reversed(list(_NUMBER.finditer(text, max(0, at - reach - _WIDEST), at))):
-        if at - match.end() > reach:
-            return
-        if (value := _count(text, match)) is not None:
-            yield value
-
-
-def _count(text: str, match: re.Match[str]) -> int | None:
-    """The value of a number that stands alone: no piece of a name or a version, as in "gpt-4o" and "v0.5.1"."""
-    start, end = match.span()
-    before, after = text[start - 1 : start], text[end : end + 1]
-    free = before in _FREE and after in _FREE
-    if not free and (before.isalnum() or after.isalnum() or before in _JOINTS or after in ("_", "-")):
-        return None
-    return tokens(match[0])
+def _before(text: str, at: int, clue: Clue, but: int | None) -> int | None:
+    for match in reversed(list(_NUMBER.finditer(text, max(0, at - clue.reach - _WIDEST), at))):
+        if at - match.end() > clue.reach:
+            return None
+        if (value := tokens(match[0])) is not None and value != but:
+            return value
+    return None
 
 
 def tokens(value: Any) -> int | None:
