@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from holdfast.errors import QuotaExhaustedError
-from holdfast.providers.failures.phrases import near
+from holdfast.providers.failures.phrases import near, then
 from holdfast.providers.failures.rule import Rule
 
 RULES: Final = (
@@ -261,6 +261,9 @@ RULES: Final = (
                 "not enough, expired, overdue, reached, required, upgrade, add, recharge, top up",
             ),
             near("quota", "insufficient, exhausted, depleted, used up, not enough, expired"),
+            then("credit account paid", "balance"),
+            near("billing", "plan, quota, credits, payment, overdue"),
+            near("balance", "add funds, top up, recharge, purchase"),
         ),
         hints=(
             "billing",

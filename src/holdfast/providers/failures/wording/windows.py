@@ -180,6 +180,8 @@ RULES: Final = (
                 "too long, exceeds, exceed, exceeded, longer than, larger than, greater than, more than, "
                 "overflow, cannot fit, does not fit",
             ),
+            near("context", "length, size, maximum, limit, shorten, reduce"),
+            near("tokens token", "maximum number, number of, at most, fewer than, less than, token limit, reduce the"),
         ),
         hints=(
             "longer than the context",
