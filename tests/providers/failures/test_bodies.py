@@ -160,6 +160,17 @@ def test_the_code_is_kept_as_it_was_written_and_keys_are_not() -> None:
     assert "sk-abc" not in f"{error} {error.raw} {error!r}"
 
 
+@pytest.mark.parametrize("name", ["code", "type", "reason", "message", "status"])
+def test_a_key_in_any_place_of_a_body_is_in_no_fact_of_the_error(name: str) -> None:
+    key = "sk-proj-abcdefghijklmnop1234"
+    for error in (
+        classify(status=400, body={"error": {name: key}}),
+        classify(f"Error code: 400 - {{'error': {{'{name}': '{key}'}}}}"),
+    ):
+        assert error is not None
+        assert key not in f"{error} {error!r} {error.info} {error.explain()} {error.args} {vars(error)}"
+
+
 @pytest.mark.parametrize(
     ("headers", "request_id"),
     [

@@ -21,6 +21,7 @@ from holdfast.providers.failures.limits import limit_of
 from holdfast.providers.failures.quotas import quota_of
 from holdfast.providers.failures.retry_after import retry_after
 from holdfast.providers.failures.rule import Match, Table
+from holdfast.redact import redact
 
 _METERED: Final = (RateLimitError, QuotaExhaustedError)
 _ASKED: Final = frozenset(("requested", "afford", "tokens", "token"))
@@ -85,7 +86,7 @@ def _code(evidence: Evidence, proof: str | None) -> str | None:
         return None
     said = str(evidence.details.get("code", "")).lower()
     word = said if said in codes else proof if proof in codes else codes[0]
-    return evidence.spelling.get(word, word)
+    return redact(evidence.spelling.get(word, word))  # a text can put anything in the place of a code
 
 
 def request_id(headers: Mapping[str, str], details: Mapping[str, Any]) -> str | None:
