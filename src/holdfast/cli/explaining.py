@@ -11,7 +11,7 @@ from rich.table import Table
 from holdfast.cli.console import EXIT_FAILED, OUT, show, table
 from holdfast.errors import ConfigurationError, ModelError
 from holdfast.providers.classify import classify
-from holdfast.providers.failures.guide import explain
+from holdfast.providers.failures.guide import explain, step_of
 from holdfast.providers.failures.logs import Row, summarise
 
 _BOUND: Final = 1 << 20
@@ -68,7 +68,7 @@ def _one(error: ModelError, *, as_json: bool) -> int:
 
 def _recognised(error: ModelError) -> bool:
     """Whether anything but the bare status spoke for it."""
-    return error.certain or (error.proof is not None and not error.proof.startswith("status"))
+    return error.certain or step_of(error) not in ("", "status")
 
 
 def _facts(error: ModelError) -> str:

@@ -47,6 +47,16 @@ def test_a_message_is_found_wherever_servers_put_it(body: object) -> None:
     assert error.kind == "quota_exhausted"
 
 
+def test_a_body_of_very_many_fields_is_read_from_its_beginning() -> None:
+    many = {f"k{i}": {"x": i} for i in range(2_000)}
+    error = classify(status=400, body={"error": {"message": MESSAGE}, **many})
+    assert error is not None
+    assert error.kind == "quota_exhausted"
+    listed = classify(status=400, body=[{"error": {"message": MESSAGE}}, *({"x": i} for i in range(2_000))])
+    assert listed is not None
+    assert listed.kind == "quota_exhausted"
+
+
 def test_what_the_caller_sent_proves_nothing() -> None:
     body = {
         "detail": [{"type": "missing", "loc": ["body", "n"], "msg": "Field required", "input": "insufficient quota"}]

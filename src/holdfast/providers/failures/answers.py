@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
 from holdfast.errors import ModelError
+from holdfast.providers.arguments import is_object
 from holdfast.providers.failures.finish import (
     CUT_ARGUMENTS,
     EMPTY,
@@ -20,7 +19,8 @@ from holdfast.providers.failures.finish import (
 )
 from holdfast.providers.guardrail import INTERVENED, blocked
 
-_USEFUL: Final = ("content", "tool_calls", "function_call", "audio", "images", "reasoning", "reasoning_content")
+_USEFUL: Final = ("content", "tool_calls", "function_call", "audio", "images")
+_THOUGHTS: Final = ("reasoning", "reasoning_content")  # no answer, but a chunk that brings them is no empty one
 _NUMBERED: Final = {3: "SAFETY", 4: "RECITATION"}  # Google's Python SDK prints the numbers of its enum
 
 
@@ -76,7 +76,7 @@ def _chat_message(message: Mapping[str, Any], choice: Mapping[str, Any], provide
         function = call.get("function") if isinstance(call, Mapping) else None
         if isinstance(function, Mapping) and not _is_object(function.get("arguments")):
             return failure(CUT_ARGUMENTS, provider, "")
-    if any(message.get(name) for name in _USEFUL[:5]):
+    if any(message.get(name) for name in _USEFUL):
         return None
     return failure_of_finish(provider, _word(choice.get("finish_reason")), choice) or failure(EMPTY, provider, "")
 
@@ -85,7 +85,7 @@ def _chat_end(
     delta: Mapping[str, Any], choice: Mapping[str, Any], usage: Any, provider: str | None
 ) -> ModelError | None:
     """The last chunk of a stream, alone: a failure when it brings nothing and says that it is one."""
-    if any(delta.get(name) for name in _USEFUL):
+    if any(delta.get(name) for name in (*_USEFUL, *_THOUGHTS)):
         return None
     for name in ("finish_reason", "native_finish_reason"):  # OpenRouter keeps the word of the provider behind it
         if (found := failure_of_finish(provider, _word(choice.get(name)), choice)) is not None:
@@ -210,7 +210,7 @@ def _predictions(body: Mapping[str, Any], provider: str | None) -> ModelError | 
 
 
 def _pictures(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
-    """XAI's images: `respect_moderation` false in place of each picture."""
+    """Pictures of xAI: `respect_moderation` false in place of each picture."""
     pictures = body.get("data")
     if not isinstance(pictures, list) or not pictures:
         return None
@@ -228,12 +228,7 @@ def _is_object(arguments: Any) -> bool:
     """Whether the arguments of a tool call can be used; none at all are an empty object."""
     if arguments is None or arguments == "" or isinstance(arguments, Mapping):
         return True
-    if not isinstance(arguments, str):
-        return False
-    try:
-        return isinstance(msgspec.json.decode(arguments), dict)
-    except (msgspec.DecodeError, RecursionError):
-        return False
+    return isinstance(arguments, str) and is_object(arguments)
 
 
 def _word(value: Any) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -93,16 +92,16 @@ def _walk(value: Any, found: Found, depth: int) -> None:
     if depth > _DEPTH or found.fields <= 0:
         return
     if isinstance(value, dict):
-        fields = value.items() if len(value) <= found.fields else islice(value.items(), found.fields)
-        found.fields -= len(value)
-        for name, inner in fields:
+        for name, inner in value.items():
+            found.fields -= 1
+            if found.fields < 0:
+                return
             _field(name, inner, found, depth)
     elif isinstance(value, str):
         _text(value, found, depth)
     elif isinstance(value, (list, tuple)):
-        items = value[: found.fields]
-        found.fields -= len(items)
-        for inner in items:
+        for inner in value[: found.fields]:
+            found.fields -= 1
             _walk(inner, found, depth if isinstance(inner, str) else depth + 1)
 
 

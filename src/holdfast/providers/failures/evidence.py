@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
-from holdfast.providers.failures.words import words_of
+from holdfast.providers.failures.words import Words, spelled_out, words_of
 
 
 class Evidence:
@@ -55,3 +56,8 @@ class Evidence:
         self.memo: dict[str, Any] = {}
         self.text = "\n\n".join(messages)  # a single line break may stand in the middle of a sentence
         self.words = words_of(self.text)
+
+    @cached_property
+    def named(self) -> Words:
+        """The words in the names of codes and exceptions."""
+        return words_of(" , ".join(map(spelled_out, self.spelling.values())))

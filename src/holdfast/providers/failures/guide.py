@@ -85,12 +85,18 @@ def advice_for(error: ModelError) -> str:
     return advice if wait is None else f"{advice} The server asks to wait {wait:g} s."
 
 
+def step_of(error: ModelError) -> str:
+    """The kind of proof that named an error: `"code"`, `"phrase"`, `"pair"`, `"status"`, ...; "" where no table did."""
+    return (error.proof or "").partition(": ")[0]
+
+
 def _why(error: ModelError) -> str:
     rule = rule_of(error)
     if rule is None:
         status = f"the HTTP status {error.status}" if error.status else "what is known of it"
         return f"No rule knows this failure; {status} suggests it."
-    step, _, proof = (error.proof or "").partition(": ")
+    step = step_of(error)
+    proof = (error.proof or "").removeprefix(f"{step}: ")
     found = _STEPS.get(step, "it looks at how the answer ended").format(proof)
     sure = "" if error.certain else " Not certain: that is less than a proof."
     return f"Rule `{rule.name}` ({rule.source}): {found}.{sure}"

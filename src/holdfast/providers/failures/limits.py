@@ -39,15 +39,12 @@ def _limit_of(evidence: Evidence) -> Limit | None:
     if "token" in str(details.get("quotametric", "")) and (quota := tokens(details.get("quotavalue"))) is not None:
         return Limit(max_tokens=quota)  # google.rpc.QuotaFailure
     words = evidence.words.words
-    return _stated(evidence.text, words) if _BYTES.isdisjoint(words) else None
+    return limit_in(evidence.text, words) if _BYTES.isdisjoint(words) else None
 
 
-def limit_in(text: str) -> Limit | None:
-    """The numbers of tokens that a text states; of a very long one its beginning."""
-    return _stated(text, words_of(text).words)
-
-
-def _stated(text: str, words: frozenset[str]) -> Limit | None:
+def limit_in(text: str, words: frozenset[str] | None = None) -> Limit | None:
+    """The numbers of tokens that a text (of these words) states; of a very long one its beginning."""
+    words = words_of(text).words if words is None else words
     text = text[:_LONGEST].lower().replace("`", "")
     if "+" in text and (total := _SUM.search(text)) is not None:
         before, after, fits = (int(number) for number in total.groups())

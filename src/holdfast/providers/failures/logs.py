@@ -16,7 +16,7 @@ from msgspec import Struct
 from holdfast.errors import ErrorInfo, ModelError
 from holdfast.providers.classify import classify
 from holdfast.providers.failures.again import retry_same
-from holdfast.providers.failures.guide import advice_for
+from holdfast.providers.failures.guide import advice_for, step_of
 
 _LINE: Final = 16_384
 _TIME: Final = re.compile(
@@ -76,7 +76,7 @@ def failure_in_line(line: str) -> ModelError | None:
 
 def _telling(error: ModelError) -> bool:
     """Whether more than one word, or a bare status, spoke for it."""
-    return error.certain or (error.proof or "").startswith("pair")
+    return error.certain or step_of(error) == "pair"
 
 
 def summarise(lines: Iterable[str]) -> list[Row]:

@@ -68,7 +68,7 @@ class Pair(Struct, frozen=True):
             return None
         for other in self.others:
             if other.words <= words.words:
-                for word in some:
+                for word in sorted(some):  # so that the same text has the same proof in every process
                     if self._together(words.line, f" {word} ", other.parts[0]):
                         return f"{word} {_MARK} {other.written.strip()}"
         return None

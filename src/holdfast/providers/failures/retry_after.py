@@ -85,7 +85,7 @@ def retry_after(evidence: Evidence) -> float | None:
     if found is None and not _FIELDS.isdisjoint(details):
         found = _from_details(details, clock)
     if found is None and (asking := _ASKING & evidence.words.words):
-        found = _said(evidence.text, asking, clock)
+        found = from_words(evidence.text, clock, asking)
     if found is None and headers:
         found = _from_resets(headers, clock)
     return _from_resets(told, clock) if found is None and told else found
@@ -113,12 +113,11 @@ def duration(text: str) -> float | None:
     return _sum(text)
 
 
-def from_words(text: str, clock: float | None = None) -> float | None:
-    """What a sentence asks for: a duration or a moment after "try again", "retry", "wait" or "resets"."""
-    return _said(text, _ASKING, clock)
+def from_words(text: str, clock: float | None = None, asking: frozenset[str] = _ASKING) -> float | None:
+    """What a sentence asks for: a duration or a moment after "try again", "retry", "wait" or "resets".
 
-
-def _said(text: str, asking: frozenset[str], clock: float | None) -> float | None:
+    `asking` are those of the words that ask for it which are known to be there.
+    """
     if _DIGITS.search(text) is None:
         return None
     lowered = text.lower()

@@ -126,8 +126,7 @@ class Table:
             or self._spelled(evidence)
             or _keyed(self._types, evidence.codes, evidence, "type")
             or _keyed(self._names, evidence.names, evidence, "name")
-            or self._paired(evidence.words, evidence)
-            or self._paired(_words_of_names(evidence), evidence)
+            or self._paired(evidence)
             or _keyed(self._vague, (*evidence.codes, *evidence.names), evidence, "type")
             or self._hinted(evidence)
             or _keyed(self._statuses, (evidence.status,), evidence, "status")
@@ -148,9 +147,12 @@ class Table:
         if not unknown:
             return None
         words = words_of(" , ".join(spelled_out(evidence.spelling.get(code, code)) for code in unknown))
-        return _spoken(self._phrases, words, evidence, "phrase") or self._paired(words, evidence)
+        return _spoken(self._phrases, words, evidence, "phrase") or self._pair_in(words, evidence)
 
-    def _paired(self, words: Words, evidence: Evidence) -> Match | None:
+    def _paired(self, evidence: Evidence) -> Match | None:
+        return self._pair_in(evidence.words, evidence) or self._pair_in(evidence.named, evidence)
+
+    def _pair_in(self, words: Words, evidence: Evidence) -> Match | None:
         if evidence.status not in _OPEN:
             return None
         for rule, pair in self._pairs:
@@ -161,8 +163,8 @@ class Table:
     def _hinted(self, evidence: Evidence) -> Match | None:
         if evidence.status not in _VAGUE:
             return None
-        names = _words_of_names(evidence)
-        return _spoken(self._hints, evidence.words, evidence, "hint") or _spoken(self._hints, names, evidence, "hint")
+        said, named = evidence.words, evidence.named
+        return _spoken(self._hints, said, evidence, "hint") or _spoken(self._hints, named, evidence, "hint")
 
     def _tested(self, evidence: Evidence) -> Match | None:
         asked = self._asks.intersection
@@ -196,11 +198,6 @@ def _keyed(index: _Keyed, keys: Iterable[str | int | None], evidence: Evidence, 
 
 def _place(found: tuple[int, Rule, Any]) -> int:
     return found[0]
-
-
-def _words_of_names(evidence: Evidence) -> Words:
-    """The words in the names of codes and exceptions."""
-    return words_of(" , ".join(map(spelled_out, evidence.spelling.values())))
 
 
 def _spoken(book: Phrasebook[Rule], words: Words, evidence: Evidence, step: str) -> Match | None:
