@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from holdfast.redact import KEY_REMOVED, is_secret, redact
+from holdfast.redact import _KEYS, KEY_REMOVED, _may_hold_key, is_secret, redact
 
 KEYS = [
     "sk-proj-AbCdEf0123456789AbCd",
@@ -54,3 +56,13 @@ def test_no_more_than_the_bound_is_kept() -> None:
 )
 def test_headers_that_hold_keys_are_known(header: str, secret: bool) -> None:
     assert is_secret(header) is secret
+
+
+PIECES = st.sampled_from(
+    [*KEYS, "sk-", "sk_", "eyJ", "abcdefghijklmnopqrstuv", "a_b", "-", ".", "*", " ", "é", "key", "0"]
+)
+
+
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_the_shortcuts_miss_no_key(text: str) -> None:
+    assert _may_hold_key(text) is (_KEYS.search(text) is not None)

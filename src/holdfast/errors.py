@@ -132,11 +132,14 @@ class ModelError(Exception):
 
     def __init__(self, message: str, **facts: Unpack[Facts]) -> None:
         self.__dict__.update(facts)
-        raw = self.raw
+        raw, clean, code = self.raw, "", self.code
         if raw is not None:
             self.raw = redact(raw)
+            clean = raw if raw is self.raw else ""
         # what stands in a text without keys has none, and need not be searched again
-        self.message = message if raw is not None and raw is self.raw and message in raw else redact(message)
+        self.message = message if message in clean else redact(message)
+        if code is not None and code not in clean:
+            self.code = redact(code)  # a server can put anything in the place of a code
         super().__init__(self.message)
 
     def __str__(self) -> str:

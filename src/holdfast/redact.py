@@ -12,6 +12,7 @@ _PREFIXES = (
     *("sk", "pk", "rk", "gsk", "xai", "csk", "nvapi", "hf", "fw", "tgp", "pplx", "ghp", "gho", "github_pat"),
     *("AIza", "ya29", "AKIA", "ASIA", "ABSK", "key", "glpat"),
 )
+_BEGINNINGS = (*_PREFIXES, "eyJ")
 _KEYS = re.compile(
     rf"\b(?:{'|'.join(_PREFIXES)})"
     r"[-_.]?[A-Za-z0-9*][A-Za-z0-9_\-*.]{14,}"
@@ -35,6 +36,8 @@ def is_secret(header: str) -> bool:
 def redact(text: str, bound: int = _BOUND) -> str:
     """`text` without anything that looks like a key, at most `bound` characters of it."""
     text = text[:bound]
+    if len(text) < _SHORTEST:
+        return text
     lowered = text.lower()
     if "bearer" in lowered or "basic" in lowered:
         text = _SCHEMES.sub(KEY_REMOVED, text)
@@ -49,7 +52,12 @@ def _may_hold_key(text: str) -> bool:
         end = flat.find(b" ", start + _SHORTEST)
         if end < 0:
             end = len(text)
-        if _KEYS.search(text, start, end) is not None:
+        if _begins_like_key(text[start:end]) and _KEYS.search(text, start, end) is not None:
             return True
         start = flat.find(_RUN, end)
     return False
+
+
+def _begins_like_key(run: str) -> bool:
+    """Whether a run of characters can hold a key: it begins as keys do, or another word begins in its middle."""
+    return run.startswith(_BEGINNINGS) or "-" in run or "." in run or "*" in run

@@ -13,10 +13,10 @@ import msgspec
 
 from holdfast.errors import InvalidResponseError, ModelError
 from holdfast.providers.failures.answers import failure_in_answer
-from holdfast.providers.failures.body import BOUND, evidence_of, read_body
-from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.body import BOUND, read_body, reading_of
 from holdfast.providers.failures.naming import name_failure
 from holdfast.providers.failures.origin import origin_of
+from holdfast.providers.failures.reading import Reading
 from holdfast.providers.failures.words import names
 from holdfast.providers.openai_responses.errors import TABLE
 
@@ -107,8 +107,8 @@ def _of_text(
     provider = provider or origin_of(text)
     if body is not None and (found := _of_response(provider, status, headers, body, now)) is not None and found.certain:
         return found
-    evidence = evidence_of(_shorter(text), status=status, headers=headers, provider=provider, now=now)
-    return name_failure(evidence, TABLE)
+    reading = reading_of(_shorter(text), status=status, headers=headers, provider=provider, now=now)
+    return name_failure(reading, TABLE)
 
 
 def _of_response(
@@ -119,8 +119,8 @@ def _of_response(
         inner = _in_success(value, provider, headers, known=status is not None)
         if inner is not None or status is not None or _is_answer(value):
             return inner
-    evidence = evidence_of(body, status=status, headers=headers, provider=provider, now=now)
-    return name_failure(evidence, TABLE)
+    reading = reading_of(body, status=status, headers=headers, provider=provider, now=now)
+    return name_failure(reading, TABLE)
 
 
 def _in_success(value: Any, provider: str | None, headers: Mapping[str, str], *, known: bool) -> ModelError | None:
@@ -141,7 +141,7 @@ def _in_success(value: Any, provider: str | None, headers: Mapping[str, str], *,
             (found for item in value[:_SSE_LINES] if (found := _in_chunk(item, provider, headers)) is not None), None
         )
     if isinstance(value, Mapping):
-        return name_failure(evidence_of(value, status=200, headers=headers, provider=provider), TABLE)
+        return name_failure(reading_of(value, status=200, headers=headers, provider=provider), TABLE)
     return None
 
 
@@ -156,7 +156,7 @@ def _in_events(text: str, provider: str | None, headers: Mapping[str, str]) -> M
 
 def _in_chunk(chunk: Mapping[str, Any], provider: str | None, headers: Mapping[str, str]) -> ModelError | None:
     if _carries_error(chunk):
-        return name_failure(evidence_of(chunk, status=200, headers=headers, provider=provider), TABLE)
+        return name_failure(reading_of(chunk, status=200, headers=headers, provider=provider), TABLE)
     feedback = chunk.get("promptFeedback")
     if isinstance(feedback, Mapping) and "blockReason" in feedback:
         return failure_in_answer(chunk, provider=provider)
@@ -167,7 +167,7 @@ def _bare_error(value: Mapping[str, Any], provider: str | None, headers: Mapping
     """An error object that stands alone, as in some events of a stream: a message, and perhaps a code."""
     if not isinstance(value.get("message"), str) or not _ANSWERS.isdisjoint(value):
         return None
-    named = name_failure(evidence_of(value, status=200, headers=headers, provider=provider), TABLE)
+    named = name_failure(reading_of(value, status=200, headers=headers, provider=provider), TABLE)
     return named if named.certain else None
 
 
@@ -209,16 +209,16 @@ def _unreadable(text: str, provider: str | None, headers: Mapping[str, str]) -> 
     """What is wrong with a body of status 200 that is no JSON."""
     if "eventstream" in headers.get("content-type", "") or "octet-stream" in headers.get("content-type", ""):
         return None
-    evidence = evidence_of(text[:BOUND], status=200, headers=headers, provider=provider)
-    named = name_failure(evidence, TABLE)
+    reading = reading_of(text[:BOUND], status=200, headers=headers, provider=provider)
+    named = name_failure(reading, TABLE)
     if not text:
         return InvalidResponseError("The body is empty", provider=provider, status=200, rule="empty-answer")
-    if evidence.html:
+    if reading.html:
         message = f"A web page came in place of an answer: {named.message}"
-        return InvalidResponseError(message, provider=provider, status=200, raw=evidence.raw, rule="page-for-json")
+        return InvalidResponseError(message, provider=provider, status=200, raw=reading.raw, rule="page-for-json")
     if named.certain:
         return named
-    return InvalidResponseError("The body is no JSON", provider=provider, status=200, raw=evidence.raw, certain=False)
+    return InvalidResponseError("The body is no JSON", provider=provider, status=200, raw=reading.raw, certain=False)
 
 
 def _of_exception(
@@ -233,8 +233,8 @@ def _of_exception(
     for link in _chain(exception):
         if isinstance(link, ModelError):
             return link
-        evidence = _evidence(link, provider, status, headers, body, now)
-        found = name_failure(evidence, TABLE, model=_text_of(link, "model") or _text_of(link, "model_name"))
+        reading = _reading(link, provider, status, headers, body, now)
+        found = name_failure(reading, TABLE, model=_text_of(link, "model") or _text_of(link, "model_name"))
         if found.certain and not _general(found):
             return found
         if best is None or found.certain:  # of two that say no more than "connection", the cause says which
@@ -265,33 +265,33 @@ def _chain(exception: BaseException) -> Iterator[BaseException]:
         )
 
 
-def _evidence(
+def _reading(
     exception: BaseException,
     provider: str | None,
     status: int | None,
     headers: Mapping[str, str],
     body: Any,
     now: float | None,
-) -> Evidence:
+) -> Reading:
     response = _get(exception, "response")
     said = _say(exception)
     provider = provider or _module_provider(exception) or origin_of(said)
     found = _body(exception, response) if body is None else body
     carried = _body_evidence(found, said)
-    evidence = evidence_of(
+    reading = reading_of(
         carried,
         status=status if status is not None else _status(exception, response),
         headers=headers or _headers(exception, response),
         provider=provider,
         now=now,
     )
-    names = tuple(
-        name
+    classes = {
+        cls.__name__.lower(): cls.__name__
         for cls in type(exception).__mro__
-        if (name := cls.__name__.lower()) not in ("object", "exception", "baseexception", "oserror", "valueerror")
-    )
-    evidence.names = (*names, *evidence.names)
-    return evidence
+        if cls.__name__.lower() not in ("object", "exception", "baseexception", "oserror", "valueerror")
+    }
+    reading.names = {**classes, **reading.names}
+    return reading
 
 
 def _body_evidence(body: Any, said: str) -> Any:

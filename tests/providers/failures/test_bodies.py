@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from holdfast.errors import ModelError
 from holdfast.providers.classify import classify
-from holdfast.providers.failures.body import evidence_of
+from holdfast.providers.failures.body import reading_of
 
 WIRES = ("openai_chat", "openai_responses", "anthropic", "gemini", "bedrock")
 MESSAGE = "Insufficient Balance"
@@ -68,8 +68,8 @@ def test_what_the_caller_sent_proves_nothing() -> None:
 
 def test_a_status_inside_a_body_counts_only_where_http_said_success() -> None:
     inner = {"error": {"message": "zork", "code": 503}}
-    assert evidence_of(inner, status=200).status == 503
-    assert evidence_of(inner, status=400).status == 400
+    assert reading_of(inner, status=200).status == 503
+    assert reading_of(inner, status=400).status == 400
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_status_inside_a_body_counts_only_where_http_said_success() -> None:
     ],
 )
 def test_a_status_is_read_from_a_text_only_where_it_is_said_to_be_one(text: str, status: int | None) -> None:
-    assert evidence_of(text).status == status
+    assert reading_of(text).status == status
 
 
 @pytest.mark.parametrize("status", [None, 500, 502])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.reading import Reading
 from holdfast.providers.failures.retry_after import duration, from_words, retry_after
 
 NOON = "Fri, 21 Nov 2025 12:00:00 GMT"
@@ -44,7 +44,7 @@ NOW = 1_763_726_400.0  # the same moment
     ],
 )
 def test_headers_tell_how_long(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(Evidence(headers=headers)) == pytest.approx(seconds)
+    assert retry_after(Reading(headers=headers)) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_moment_in_words_needs_a_clock() -> None:
 
 
 @pytest.mark.parametrize(
-    ("details", "seconds"),
+    ("fields", "seconds"),
     [
         ({"retrydelay": "34.4s"}, 34.4),
         ({"retrydelay": {"seconds": 13, "nanos": 500_000_000}}, 13.5),
@@ -88,14 +88,14 @@ def test_a_moment_in_words_needs_a_clock() -> None:
         ({"retrydelay": "later"}, None),
     ],
 )
-def test_fields_of_the_body_tell_how_long(details: dict[str, object], seconds: float | None) -> None:
-    assert retry_after(Evidence(details=details, now=NOW)) == pytest.approx(seconds)
+def test_fields_of_the_body_tell_how_long(fields: dict[str, object], seconds: float | None) -> None:
+    assert retry_after(Reading(asides=fields, now=NOW)) == pytest.approx(seconds)
 
 
 def test_the_header_wins_over_the_words_and_the_words_over_the_reset() -> None:
-    said = Evidence(headers={"retry-after": "3", "x-ratelimit-reset-tokens": "60s"}, messages=("try again in 10s",))
+    said = Reading(headers={"retry-after": "3", "x-ratelimit-reset-tokens": "60s"}, messages=["try again in 10s"])
     assert retry_after(said) == 3.0
-    less = Evidence(headers={"x-ratelimit-reset-tokens": "60s"}, messages=("try again in 10s",))
+    less = Reading(headers={"x-ratelimit-reset-tokens": "60s"}, messages=["try again in 10s"])
     assert retry_after(less) == 10.0
 
 
@@ -107,5 +107,5 @@ def test_a_duration_in_seconds_is_itself(seconds: float) -> None:
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_reading(text: str) -> None:
-    wait = retry_after(Evidence(messages=(text,), headers={"retry-after": text, "date": text}))
+    wait = retry_after(Reading(messages=[text], headers={"retry-after": text, "date": text}))
     assert wait is None or wait >= 0

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
-from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.fields import ROLES
-from holdfast.providers.failures.found import Found
+from holdfast.providers.failures.fields import OTHER, ROLES, Role
+from holdfast.providers.failures.reading import Reading
 from holdfast.providers.failures.texts import read_text
 
 BOUND: Final = 65_536
 _OCTETS: Final = (bytes, bytearray, memoryview)
 _DEPTH: Final = 8
 _FIELDS: Final = 400
-_KEPT: Final = 4_096  # characters of `Evidence.raw`
+_KEPT: Final = 4_096  # characters of `Reading.raw`
 _HEADER_CODES: Final = (":exception-type", ":error-code", "x-amzn-errortype")  # AWS
 _RELAYED: Final = frozenset((None, 200, 500, 502))  # what a relay answers when something behind it failed
 _BEHIND: Final = re.compile(r"(?:failed with|bad response|returned) status code:? ([45]\d\d)\b")
@@ -44,109 +44,100 @@ def read_body(body: bytes | str | Any) -> Any:
     return body
 
 
-def evidence_of(
+def reading_of(
     body: Any,
     *,
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
     provider: str | None = None,
     now: float | None = None,
-) -> Evidence:
-    """The evidence in a body: bytes, text, or JSON read already. `headers` have lower-cased names."""
+) -> Reading:
+    """What a body tells: bytes, text, or JSON read already. `headers` have lower-cased names."""
     value = read_body(body)
-    found = Found(_FIELDS)
+    reading = Reading(provider=provider, headers=headers or {}, now=now, raw=_raw(body), fields=_FIELDS)
     if headers:
         for name in _HEADER_CODES:
             if name in headers:
-                found.code(headers[name].partition(":")[0])
+                reading.code(headers[name].partition(":")[0])
     if isinstance(value, str):
-        read_text(value, found)
+        read_text(value, reading)
     else:
-        _walk(value, found, 0)
-    return Evidence(
-        status=_known(status, found),
-        codes=tuple(found.codes),
-        spelling={**found.codes, **found.names} if found.names else found.codes,
-        names=tuple(found.names),
-        messages=tuple(found.messages),
-        details=found.details,
-        headers=headers,
-        provider=provider,
-        html=found.html,
-        raw=_raw(body),
-        now=now,
-    )
+        _walk(value, reading, 0)
+    reading.status = _known(status, reading)
+    return reading
 
 
-def _known(status: int | None, found: Found) -> int | None:
+def _known(status: int | None, reading: Reading) -> int | None:
     """The status to go by: HTTP's own, or where that only says that a relay failed, the one that it says it got."""
-    known = status if status is not None and not 200 <= status < 300 else found.status or status
+    known = reading.status or status if status is None or 200 <= status < 300 else status
     if known in _RELAYED:
-        for text in found.messages:
+        for text in reading.messages:
             if "status code" in text and (behind := _BEHIND.search(text)) is not None:
                 return int(behind[1])
     return known
 
 
-def _walk(value: Any, found: Found, depth: int) -> None:
-    if depth > _DEPTH or found.fields <= 0:
+def _walk(value: Any, reading: Reading, depth: int) -> None:
+    if depth > _DEPTH or reading.fields <= 0:
         return
     if isinstance(value, dict):
-        for name, inner in value.items():
-            found.fields -= 1
-            if found.fields < 0:
-                return
-            _field(name, inner, found, depth)
+        for name, inner in islice(value.items(), reading.fields):
+            role = ROLES.get(name) or ROLES.get(str(name).lower(), OTHER)
+            if isinstance(inner, str):
+                if role is not OTHER:
+                    _word(role, name, inner, reading, depth)
+            elif inner is not None:
+                _field(role, name, inner, reading, depth)
+        reading.fields -= len(value)
     elif isinstance(value, str):
-        _text(value, found, depth)
+        _text(value, reading, depth)
     elif isinstance(value, (list, tuple)):
-        for inner in value[: found.fields]:
-            found.fields -= 1
-            _walk(inner, found, depth if isinstance(inner, str) else depth + 1)
+        for inner in value[: reading.fields]:
+            _walk(inner, reading, depth if isinstance(inner, str) else depth + 1)
+        reading.fields -= len(value)
 
 
-def _field(name: str, value: Any, found: Found, depth: int) -> None:
-    role = ROLES.get(name) or ROLES.get(str(name).lower())
-    if role is None:
-        if isinstance(value, (dict, list, tuple)):
-            _walk(value, found, depth + 1)
-        return
-    detail, skipped, status, code, text = role
-    if detail and value is not None and value != "":
-        found.details.setdefault(str(name).lower(), value)
-    if skipped:
-        return
-    if isinstance(value, str):
-        if status or code:
-            found.value(role, value)
-        if text:
-            _text(value, found, depth)
-    elif isinstance(value, (dict, list, tuple)):
-        _walk(value, found, depth + 1)
-    elif (status or code) and isinstance(value, int) and not isinstance(value, bool):
-        found.value(role, value)
+def _word(role: Role, name: str, value: str, reading: Reading, depth: int) -> None:
+    """Take a field with a text."""
+    if role.text:
+        _text(value, reading, depth)
+    if role.code or role.status:
+        reading.value(role, value)
+    if role.fact and value:
+        reading.fact(role, name, value)
 
 
-def _text(text: str, found: Found, depth: int) -> None:
+def _field(role: Role, name: str, value: Any, reading: Reading, depth: int) -> None:
+    """Take a field with anything else."""
+    if role.fact:
+        reading.fact(role, name, value)
+    if isinstance(value, (dict, list, tuple)):
+        if not role.skipped:
+            _walk(value, reading, depth + 1)
+    elif (role.code or role.status) and isinstance(value, int) and not isinstance(value, bool):
+        reading.value(role, value)
+
+
+def _text(text: str, reading: Reading, depth: int) -> None:
     """Take a text for people; what it holds of JSON, a dict of Python or a page is read as that, too."""
     if "{" in text and depth < _DEPTH:
-        _mixed(text.strip(), found, depth)
+        _mixed(text.strip(), reading, depth)
     elif "<" in text and _MARKUP.search(text) is not None:
-        read_text(text, found)
+        read_text(text, reading)
     else:
-        found.message(text)
+        reading.message(text)
 
 
-def _mixed(text: str, found: Found, depth: int) -> None:
+def _mixed(text: str, reading: Reading, depth: int) -> None:
     """A text with braces: JSON behind some words, or something that only looks like it."""
     start = 0 if text[0] in '["' else text.find("{")
     value = _json_in(text[start : text.rfind("}") + 1] if start else text)
     if isinstance(value, str):
-        read_text(text, found)
+        read_text(text, reading)
         return
     if start:
-        read_text(text[:start], found)
-    _walk(value, found, depth + 1)
+        read_text(text[:start], reading)
+    _walk(value, reading, depth + 1)
 
 
 def _json_in(text: str) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from holdfast.providers.failures.words import names
 
@@ -20,11 +22,14 @@ _STATUS: Final = names(
     " originalstatuscode original_status_code upstream_status"
 )
 _DETAIL: Final = names(
-    "retrydelay estimated_time n_ctx n_prompt_tokens quotaid quotavalue quotametric content_filter_result"
-    " content_filter_results innererror flagged_input reasons request_id requestid retry_after retryafter"
-    " retry_after_seconds retry_after_ms resets_at resets_in_seconds reset_at param categories x-request-id"
-    " retry_in retry_after_sec clears_in code headers provider_name error_type failed_generation location"
-    " moderation_stage quota_limit_value"
+    "n_ctx n_prompt_tokens quotaid quotavalue quotametric content_filter_result content_filter_results innererror"
+    " flagged_input reasons param categories code provider_name error_type failed_generation location moderation_stage"
+    " quota_limit_value"
+)
+# What is of one response only.
+_ASIDE: Final = names(
+    "request_id requestid x-request-id headers retrydelay estimated_time retry_after retryafter retry_after_seconds"
+    " retry_after_ms retry_after_sec retry_in clears_in resets_at resets_in_seconds reset_at"
 )
 # What a caller sent or a model said proves nothing about a failure.
 _SKIPPED: Final = names(
@@ -34,17 +39,29 @@ _SKIPPED: Final = names(
 )
 
 
-class Role(NamedTuple):
-    """What a field of this name may tell."""
+class Role(Struct, frozen=True):
+    """What a field of this name may tell: a fact as it is, and a status, a code, a text for people."""
 
-    detail: bool = False
+    fact: bool = False
+    aside: bool = False
     skipped: bool = False
     status: bool = False
     code: bool = False
     text: bool = False
 
 
-ROLES: Final = {
-    name: Role(name in _DETAIL, name in _SKIPPED, name in _STATUS, name in _CODE, name in _TEXT)
-    for name in _DETAIL | _SKIPPED | _STATUS | _CODE | _TEXT
-}
+def _role(name: str) -> Role:
+    told = name not in _SKIPPED
+    return Role(
+        fact=name in _DETAIL or name in _ASIDE,
+        aside=name in _ASIDE,
+        skipped=not told,
+        status=told and name in _STATUS,
+        code=told and name in _CODE,
+        text=told and name in _TEXT,
+    )
+
+
+ROLES: Final = {name: _role(name) for name in _DETAIL | _ASIDE | _SKIPPED | _STATUS | _CODE | _TEXT}
+OTHER: Final = Role()
+"""The role of a field of any other name."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.reading import Reading
 from holdfast.providers.failures.words import names
 
 _LONGEST: Final = 366 * 86_400.0  # anything longer is no waiting time
@@ -23,7 +23,8 @@ _STEP: Final = (
 )
 _DURATION: Final = re.compile(rf"{_STEP}(?![A-Za-z])(?:[\s,]{{0,3}}(?:and )?{_STEP}(?![A-Za-z])){{0,5}}", re.IGNORECASE)
 _RUN: Final = re.compile(r"(?:\d{1,12}(?:\.\d{1,12})?(?:ms|[smhdw])){1,5}", re.IGNORECASE)
-_ASKING: Final = names("again retry retrying wait waiting reset resets refreshes replenished reactivated retrydelay")
+ASKING: Final = names("again retry retrying wait waiting reset resets refreshes replenished reactivated retrydelay")
+"""Words that ask to wait."""
 _DIGITS: Final = re.compile(r"\d")
 _DIGIT: Final = re.compile(r"(?:[^\n\d]|\n(?!\n)){0,40}(?=\d)")
 _CLOCK: Final = re.compile(r"(?:(\d{1,3})\.)?(\d{1,2}):(\d\d):(\d\d)\b")  # .NET's TimeSpan, d.hh:mm:ss
@@ -50,7 +51,6 @@ _WAITS: Final = {  # fields of bodies, and what one of each is in seconds
     "estimated_time": 1.0,  # Hugging Face
 }
 _MOMENTS: Final = ("resets_at", "reset_at")  # the same, as a moment
-_FIELDS: Final = frozenset((*_WAITS, *_MOMENTS))
 
 # Header names, by how they count. Sources: the vendors' pages on rate limits.
 _RESETS: Final = (
@@ -73,22 +73,35 @@ _RESETS: Final = (
 )
 
 
-def retry_after(evidence: Evidence) -> float | None:
-    """Seconds to wait as the server asks, or None. A moment that has passed is 0."""
-    headers, details = evidence.headers, evidence.details
-    clock = _clock(headers, evidence.now) if headers else evidence.now
-    inner = details.get("headers")  # OpenRouter passes on those of the provider behind it
-    told = {str(name).lower(): str(value) for name, value in inner.items()} if isinstance(inner, Mapping) else {}
-    found = from_headers(headers, clock) if headers else None
-    if found is None and told:
-        found = from_headers(told, clock)
-    if found is None and not _FIELDS.isdisjoint(details):
-        found = _from_details(details, clock)
-    if found is None and (asking := _ASKING & evidence.words.words):
-        found = from_words(evidence.text, clock, asking)
-    if found is None and headers:
+def retry_after(reading: Reading, asking: frozenset[str] = ASKING) -> float | None:
+    """Seconds to wait as the server asks, or None. A moment that has passed is 0.
+
+    `asking` are the words of `ASKING` that are known to be there.
+    """
+    headers, asides = reading.headers, reading.asides
+    behind = _lowered(asides["headers"]) if "headers" in asides else None  # OpenRouter: of the provider behind it
+    if not headers and not behind:
+        return _in_body(reading, asking, reading.now)
+    clock = _clock(headers, reading.now)
+    found = from_headers(headers, clock)
+    if found is None and behind:
+        found = from_headers(behind, clock)
+    if found is None:
+        found = _in_body(reading, asking, clock)
+    if found is None:
         found = _from_resets(headers, clock)
-    return _from_resets(told, clock) if found is None and told else found
+    return _from_resets(behind, clock) if found is None and behind else found
+
+
+def _lowered(headers: Any) -> Mapping[str, str]:
+    return {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
+
+
+def _in_body(reading: Reading, asking: frozenset[str], clock: float | None) -> float | None:
+    """What the body asks for, in fields or in words."""
+    if reading.asides and (found := _from_fields(reading.asides, clock)) is not None:
+        return found
+    return from_words(reading.text, clock, asking) if asking else None
 
 
 def from_headers(headers: Mapping[str, str], clock: float | None = None) -> float | None:
@@ -113,7 +126,7 @@ def duration(text: str) -> float | None:
     return _sum(text)
 
 
-def from_words(text: str, clock: float | None = None, asking: frozenset[str] = _ASKING) -> float | None:
+def from_words(text: str, clock: float | None = None, asking: frozenset[str] = ASKING) -> float | None:
     """What a sentence asks for: a duration or a moment after "try again", "retry", "wait" or "resets".
 
     `asking` are those of the words that ask for it which are known to be there.
@@ -158,12 +171,12 @@ def _told(text: str, at: int, clock: float | None) -> float | None:
     return None if run is None else _sane(_sum(run[0]))
 
 
-def _from_details(details: Mapping[str, Any], clock: float | None) -> float | None:
+def _from_fields(fields: Mapping[str, Any], clock: float | None) -> float | None:
     for name, scale in _WAITS.items():
-        if name in details and (found := _amount(details[name])) is not None:
+        if name in fields and (found := _amount(fields[name])) is not None:
             return _sane(found * scale)
     for name in _MOMENTS:
-        if (value := details.get(name)) is not None and (found := _until(str(value), clock)) is not None:
+        if (value := fields.get(name)) is not None and (found := _until(str(value), clock)) is not None:
             return found
     return None
 

@@ -97,9 +97,8 @@ class Table:
         self._vague = _by_key((code.lower(), rule) for rule in self.rules for code in rule.vague)
         self._names = _by_key((code.lower(), rule) for rule in self.rules for code in (*rule.codes, *rule.types))
         self._statuses = _by_key((status, rule) for rule in self.rules for status in rule.statuses)
-        tests = [(rule, rule.test, frozenset(rule.asks)) for rule in self.rules if rule.test is not None]
-        self._always = [test for test in tests if not test[2]]
-        self._tests = tests
+        self._tests = [rule for rule in self.rules if rule.test is not None]
+        self._always = [rule for rule in self._tests if not rule.asks]
         self._asks = frozenset(sign for rule in self.rules for sign in rule.asks)
         self._pairs = [(rule, pair) for rule in self.rules for pair in rule.pairs]
 
@@ -146,7 +145,7 @@ class Table:
         ]
         if not unknown:
             return None
-        words = words_of(" , ".join(spelled_out(evidence.spelling.get(code, code)) for code in unknown))
+        words = words_of(" , ".join(spelled_out(evidence.codes[code]) for code in unknown))
         return _spoken(self._phrases, words, evidence, "phrase") or self._pair_in(words, evidence)
 
     def _paired(self, evidence: Evidence) -> Match | None:
@@ -167,14 +166,23 @@ class Table:
         return _spoken(self._hints, said, evidence, "hint") or _spoken(self._hints, named, evidence, "hint")
 
     def _tested(self, evidence: Evidence) -> Match | None:
-        asked = self._asks.intersection
-        seen = asked(evidence.words.words)
-        if evidence.codes or evidence.names or evidence.details:
-            seen = seen.union(asked(evidence.codes), asked(evidence.names), asked(evidence.details))
-        for rule, test, asks in self._tests if seen else self._always:
-            if (seen & asks or not asks) and test(evidence) and rule.holds_for(evidence):
-                return Match(rule, "details", "numbers or fields in the body")
-        return None
+        asks = self._asks
+        if (
+            asks.isdisjoint(evidence.words.words)
+            and asks.isdisjoint(evidence.codes)
+            and asks.isdisjoint(evidence.names)
+            and asks.isdisjoint(evidence.details)
+        ):
+            return _passed(self._always, evidence)
+        seen = asks.intersection((*evidence.words.words, *evidence.codes, *evidence.names, *evidence.details))
+        return _passed([rule for rule in self._tests if not rule.asks or not seen.isdisjoint(rule.asks)], evidence)
+
+
+def _passed(rules: Iterable[Rule], evidence: Evidence) -> Match | None:
+    for rule in rules:
+        if rule.test is not None and rule.test(evidence) and rule.holds_for(evidence):
+            return Match(rule, "details", "numbers or fields in the body")
+    return None
 
 
 _Keyed: TypeAlias = dict[Any, list[tuple[int, Rule]]]
@@ -189,15 +197,13 @@ def _by_key(rules: Iterable[tuple[str | int, Rule]]) -> _Keyed:
 
 
 def _keyed(index: _Keyed, keys: Iterable[str | int | None], evidence: Evidence, step: str) -> Match | None:
-    found = [(place, rule, key) for key in keys for place, rule in index.get(key, ()) if rule.holds_for(evidence)]
-    if not found:
-        return None
-    _, rule, proof = min(found, key=_place)
-    return Match(rule, step, str(proof))
-
-
-def _place(found: tuple[int, Rule, Any]) -> int:
-    return found[0]
+    first: tuple[int, Rule, Any] | None = None
+    for key in keys:
+        if key in index:
+            for place, rule in index[key]:
+                if (first is None or place < first[0]) and rule.holds_for(evidence):
+                    first = (place, rule, key)
+    return None if first is None else Match(first[1], step, str(first[2]))
 
 
 def _spoken(book: Phrasebook[Rule], words: Words, evidence: Evidence, step: str) -> Match | None:

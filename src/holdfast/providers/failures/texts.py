@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from holdfast.providers.failures.fields import ROLES
-from holdfast.providers.failures.found import Found, ends
+from holdfast.providers.failures.reading import Reading, ends
 from holdfast.providers.failures.status_in import status_in
 from holdfast.providers.failures.words import names
 
@@ -52,21 +52,21 @@ _PAGE: Final = re.compile(
 )
 
 
-def read_text(text: str, found: Found) -> None:
+def read_text(text: str, reading: Reading) -> None:
     """Take from a text what it tells, and the text itself."""
     text = ends(_unescaped(text))
     if _PAGE.match(text.lstrip("\ufeff")):
-        found.html = True
+        reading.html = True
     if "<" in text:
-        text = _untagged(text, found)
+        text = _untagged(text, reading)
     if _MAYBE.search(text) is not None:
         text = _NO_PROOF.sub(" ", text)
-    _grpc(text, found)
-    _classes(text, found)
-    _pairs(text, found)
-    if found.status is None:
-        found.status = status_in(text)
-    found.message(text)
+    _grpc(text, reading)
+    _classes(text, reading)
+    _pairs(text, reading)
+    if reading.status is None:
+        reading.status = status_in(text)
+    reading.message(text)
 
 
 def _unescaped(text: str) -> str:
@@ -79,31 +79,31 @@ def _unescaped(text: str) -> str:
     return text
 
 
-def _untagged(text: str, found: Found) -> str:
+def _untagged(text: str, reading: Reading) -> str:
     title = _TITLE.search(text)
     if title is not None and title[1].strip():
-        found.message(title[1].strip())
+        reading.message(title[1].strip())
     return _TAG.sub(" ", text)
 
 
-def _grpc(text: str, found: Found) -> None:
+def _grpc(text: str, reading: Reading) -> None:
     if "grpc_status" not in text and "StatusCode." not in text:
         return
     for word, digits in _GRPC.findall(text)[:_CODES]:
         number = int(digits or 0)
-        found.code(word or (_GRPC_CODES[number] if number < len(_GRPC_CODES) else ""))
+        reading.code(word or (_GRPC_CODES[number] if number < len(_GRPC_CODES) else ""))
 
 
-def _classes(text: str, found: Found) -> None:
+def _classes(text: str, reading: Reading) -> None:
     """The names of exceptions' classes."""
     for name in [word for word in _WORD.findall(text) if word.endswith(_CLASS) and word[0].isupper()][:_NAMES]:
         if name.endswith("Exception"):  # AWS says the server's code so, "(ThrottlingException)"
-            found.code(name)
+            reading.code(name)
         else:
-            found.names[name.lower()] = name
+            reading.names[name.lower()] = name
 
 
-def _pairs(text: str, found: Found) -> None:
+def _pairs(text: str, reading: Reading) -> None:
     """Fields and their values."""
     for key, quoted, digits in _PAIR.findall(text)[:_PAIRS]:
         name = key.lower()
@@ -111,9 +111,9 @@ def _pairs(text: str, found: Found) -> None:
             continue
         value = quoted or (float(digits) if "." in digits else int(digits))
         role = ROLES[name]
-        if role.detail:
-            found.details.setdefault(name, value)
+        if role.fact:
+            reading.fact(role, name, value)
         if not isinstance(value, float):
-            found.value(role, value)
+            reading.value(role, value)
         if role.text and quoted:
-            found.message(quoted)
+            reading.message(quoted)

@@ -6,7 +6,7 @@ from typing import Any
 
 from holdfast.errors import ModelError, ServerError
 from holdfast.providers.codec import Headers
-from holdfast.providers.failures.body import evidence_of
+from holdfast.providers.failures.body import reading_of
 from holdfast.providers.failures.naming import name_failure
 from holdfast.providers.failures.rule import Table
 
@@ -28,10 +28,10 @@ class WireErrors:
         now: float | None = None,
     ) -> ModelError:
         """The typed error of a response with this status (any but 2xx)."""
-        evidence = evidence_of(body, status=status, headers=headers, provider=provider, now=now)
-        return name_failure(evidence, self._table, model=model)
+        reading = reading_of(body, status=status, headers=headers, provider=provider, now=now)
+        return name_failure(reading, self._table, model=model)
 
     def stream_error(self, payload: Any, *, provider: str, model: str | None = None) -> ModelError:
         """The typed error of an error object that came inside a response with status 200."""
-        evidence = evidence_of(payload, status=200, provider=provider)
-        return name_failure(evidence, self._table, model=model, unknown=ServerError)
+        reading = reading_of(payload, status=200, provider=provider)
+        return name_failure(reading, self._table, model=model, unknown=ServerError)

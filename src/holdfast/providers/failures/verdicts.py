@@ -1,0 +1,106 @@
+"""What evidence proves: the class of the failure, and those of its facts that would be the same another time."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from msgspec import Struct
+
+from holdfast.errors import (
+    ContentFilterError,
+    ContextOverflowError,
+    Facts,
+    InvalidRequestError,
+    ModelError,
+    QuotaExhaustedError,
+    RateLimitError,
+    RequestTooLargeError,
+)
+from holdfast.providers.failures.categories import categories_of, scope_of, stage_of
+from holdfast.providers.failures.evidence import Evidence
+from holdfast.providers.failures.limits import limit_of
+from holdfast.providers.failures.quotas import quota_of
+from holdfast.providers.failures.retry_after import ASKING
+from holdfast.providers.failures.rule import Match, Rule, Table
+
+_METERED: Final = (RateLimitError, QuotaExhaustedError)
+_SIZED: Final = (ContextOverflowError, RequestTooLargeError)
+_PERHAPS_SIZED: Final = (*_METERED, InvalidRequestError)
+_ASKED: Final = frozenset(("requested", "afford", "tokens", "token"))
+"""Where one of these words stands, the numbers in the text can be those of a limit on tokens."""
+_GUESSED: Final = ("pair", "hint", "status")
+_MESSAGE: Final = 1_000
+
+
+class Verdict(Struct, frozen=True):
+    """What a failure is: its class (None if not even the status is known), what was said, facts.
+
+    `asking` are the words in the text that ask to wait.
+    """
+
+    error: type[ModelError] | None
+    message: str
+    facts: Facts
+    asking: frozenset[str]
+
+
+def judge(evidence: Evidence, table: Table) -> Verdict:
+    """The verdict of a table; `certain` is False where only the status, or less, suggested the class."""
+    match = table.match(evidence)
+    asking = ASKING & evidence.words.words
+    if match is None:
+        facts: Facts = {"certain": False, "code": _code(evidence, "")}
+        return Verdict(None, _message(evidence), facts, asking)
+    return Verdict(match.rule.error, _message(evidence), _facts(match, evidence, table), asking)
+
+
+def _facts(match: Match, evidence: Evidence, table: Table) -> Facts:
+    rule, step, proof = match.rule, match.step, match.proof
+    facts: Facts = {
+        "code": _code(evidence, proof),
+        "certain": rule.sure or step not in _GUESSED,
+        "rule": rule.name,
+        "proof": f"{step}: {proof}",
+    }
+    if rule.phase is not None:
+        facts["phase"] = rule.phase
+    if rule.error is ContentFilterError:
+        facts["scope"] = stage_of(evidence) or rule.scope or table.scope(evidence) or scope_of(evidence)
+        facts["categories"] = categories_of(evidence)
+    else:
+        _measure(facts, rule, evidence)
+    return facts
+
+
+def _measure(facts: Facts, rule: Rule, evidence: Evidence) -> None:
+    """Add which quota is used up and what the limit is, where the failure is one of quantities."""
+    error = rule.error
+    if rule.quota is not None:
+        facts["quota"] = rule.quota
+    elif error in _METERED:
+        facts["quota"] = quota_of(evidence)
+    if error in _SIZED or (error in _PERHAPS_SIZED and not evidence.words.words.isdisjoint(_ASKED)):
+        facts["limit"] = limit_of(evidence)
+
+
+def _code(evidence: Evidence, proof: str) -> str | None:
+    """The provider's own code as it wrote it: what stands under "code", else what proved the rule, else the first."""
+    codes = evidence.codes
+    if not codes:
+        return None
+    said = str(evidence.details.get("code", "")).lower()
+    return codes.get(said) or codes.get(proof) or next(iter(codes.values()))
+
+
+def _message(evidence: Evidence) -> str:
+    if evidence.text:
+        return evidence.text.partition("\n\n")[0].strip()[:_MESSAGE]
+    if evidence.codes:
+        return next(iter(evidence.codes))
+    if evidence.status is None:
+        return "An unknown failure"
+    try:
+        return f"HTTP {evidence.status} {HTTPStatus(evidence.status).phrase}, without a word"
+    except ValueError:
+        return f"HTTP {evidence.status}, without a word"
