@@ -14,14 +14,13 @@ from typing import Any, Final
 import msgspec
 
 from holdfast.providers.failures.fields import OTHER, ROLES, Role
-from holdfast.providers.failures.reading import Reading
+from holdfast.providers.failures.reading import RAW, Reading
 from holdfast.providers.failures.texts import read_text
 
 BOUND: Final = 65_536
 _OCTETS: Final = (bytes, bytearray, memoryview)
 _DEPTH: Final = 8
 _FIELDS: Final = 400
-_KEPT: Final = 4_096  # characters of `Reading.raw`
 _HEADER_CODES: Final = (":exception-type", ":error-code", "x-amzn-errortype")  # AWS
 _RELAYED: Final = frozenset((None, 200, 500, 502))  # what a relay answers when something behind it failed
 _BEHIND: Final = re.compile(r"(?:failed with|bad response|returned) status code:? ([45]\d\d)\b")
@@ -151,12 +150,12 @@ def _json_in(text: str) -> Any:
 
 def _raw(body: Any) -> str:
     if isinstance(body, _OCTETS):
-        return bytes(body[:_KEPT]).decode("utf-8", "replace")
+        return bytes(body[:RAW]).decode("utf-8", "replace")
     if isinstance(body, str):
-        return body[:_KEPT]
+        return body[:RAW]
     if body is None:
         return ""
     try:
-        return msgspec.json.encode(body)[:_KEPT].decode("utf-8", "replace")
+        return msgspec.json.encode(body)[:RAW].decode("utf-8", "replace")
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
         return ""

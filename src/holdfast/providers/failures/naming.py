@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from holdfast.errors import Facts, InvalidRequestError, ModelError
 from holdfast.providers.failures.evidence import Evidence
-from holdfast.providers.failures.reading import Reading
+from holdfast.providers.failures.reading import RAW, Reading
+from holdfast.providers.failures.recent import keep, key_of, recall
 from holdfast.providers.failures.retry_after import retry_after
 from holdfast.providers.failures.rule import Table
 from holdfast.providers.failures.verdicts import judge
@@ -33,8 +34,11 @@ def name_failure(
 
     `unknown` is the class of a failure of which not even the status is known: by default one that nobody sends again.
     """
-    verdict = judge(
-        Evidence(reading.status, reading.provider, reading.codes, reading.names, reading.text, reading.details), table
+    text = reading.text
+    key = key_of(reading, text, table)
+    known = recall(key)
+    verdict = known or judge(
+        Evidence(reading.status, reading.provider, reading.codes, reading.names, text, reading.details), table
     )
     facts: Facts = {
         **verdict.facts,
@@ -45,7 +49,15 @@ def name_failure(
         "retry_after": retry_after(reading, verdict.asking),
         "raw": reading.raw or None,
     }
-    return (verdict.error or unknown)(verdict.message, **facts)
+    error = (verdict.error or unknown)(verdict.message, **facts)
+    if known is None and _may_be_kept(reading, error):
+        keep(key, verdict)
+    return error
+
+
+def _may_be_kept(reading: Reading, error: ModelError) -> bool:
+    """Whether the whole of what came is short and holds no key: only that may stay in memory."""
+    return len(reading.raw) < RAW and (error.raw or "") == reading.raw
 
 
 def request_id(headers: Mapping[str, str], asides: Mapping[str, Any]) -> str | None:

@@ -9,6 +9,8 @@ from msgspec import Struct, field
 
 from holdfast.providers.failures.fields import Role
 
+RAW: Final = 4_096
+"""Characters of `Reading.raw`."""
 MESSAGE: Final = 4_000
 """Characters of a text that are looked at, at each of its ends."""
 _WHOLE: Final = 2 * MESSAGE

@@ -51,6 +51,7 @@ _WAITS: Final = {  # fields of bodies, and what one of each is in seconds
     "estimated_time": 1.0,  # Hugging Face
 }
 _MOMENTS: Final = ("resets_at", "reset_at")  # the same, as a moment
+_FIELDS: Final = frozenset((*_WAITS, *_MOMENTS))
 
 # Header names, by how they count. Sources: the vendors' pages on rate limits.
 _RESETS: Final = (
@@ -99,7 +100,7 @@ def _lowered(headers: Any) -> Mapping[str, str]:
 
 def _in_body(reading: Reading, asking: frozenset[str], clock: float | None) -> float | None:
     """What the body asks for, in fields or in words."""
-    if reading.asides and (found := _from_fields(reading.asides, clock)) is not None:
+    if not _FIELDS.isdisjoint(reading.asides) and (found := _from_fields(reading.asides, clock)) is not None:
         return found
     return from_words(reading.text, clock, asking) if asking else None
 
