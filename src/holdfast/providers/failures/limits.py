@@ -16,7 +16,7 @@ from holdfast.providers.failures.words import names, words_of
 _BYTES: Final = names("byte bytes kb mb gb kib mib gib pixel pixels character characters maxlength")
 _SUM: Final = re.compile(r"(\d{1,9}) ?\+ ?(\d{1,9}) ?> ?(\d{1,9})")  # Anthropic: "200000 + 21333 > 204798"
 _MORE: Final = re.compile(
-    r"(\d[\d,_]{0,12}) ?(?:tokens?)? ?>=? ?(?:n_ctx: )?(\d[\d,_]{0,12})"
+    r"(\d[\d,_]{0,12})\)? ?(?:tokens?)? ?>=? ?(?:n_ctx:? )?\(?(\d[\d,_]{0,12})"
 )  # Anthropic, watsonx, LM Studio
 _RANGE: Final = re.compile(r"\[ ?\d{1,6} ?, ?(\d{1,9}) ?\]")  # DashScope: "Range of input length should be [1, 3072]"
 _ACTUAL: Final = re.compile(r"\(actual/limit\): ?(\d{1,12})/(\d{1,12})")  # xAI

@@ -26,7 +26,7 @@ SHARED: Final[tuple[Rule, ...]] = (
     *compatible.RULES,
     rates.STATED,
     *money.RULES,
-    rights.CLOSED,
+    *rights.CLOSED,
     *content.RULES,
     sizes.OUTPUT_CAP,
     servers.NOT_LOADED,

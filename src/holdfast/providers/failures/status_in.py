@@ -9,7 +9,7 @@ _NUMBER: Final = re.compile(r"(?<![\w.])[3-5]\d\d(?![\w])")
 _REACH: Final = 48  # characters before and after a number that are looked at
 _BEFORE: Final = re.compile(
     r"(?:error code|status[ _]?code|statuscode|http(?:/\d(?:\.\d)?)?(?: status| error| code| code from api)?|\bstatus"
-    r"|api error|error|\bhttp_status|server error|client error|code)(?!://)\W{1,4}[<(\[]?$"
+    r"|api error|error|exception|\bhttp_status|code)(?!://)\W{1,4}[<(\[]?$"
     r"|\bcode was $",
     re.IGNORECASE,
 )

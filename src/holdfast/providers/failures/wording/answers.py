@@ -71,6 +71,7 @@ RULES: Final = (
             "string indices must be integers",
             "invalid json response",
             "failed to parse json",
+            "incomplete json",
             "could not parse llm output",
             "type validation failed",
             "no object generated",

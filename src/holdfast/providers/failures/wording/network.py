@@ -212,6 +212,7 @@ RULES: Final = (
             "provider disconnected",
             "error: terminated",
             "fetch terminated",
+            "typeerror: terminated",
             "incompletemessage",
         ),
         types=(
@@ -391,6 +392,8 @@ RULES: Final = (
             "close notify ... from peer",
             "name not resolved",
             "ssl error",
+            "bad record mac",
+            "ssl/tls alert",
             "secure connection",
             "failed to respond",
             "empty reply from server",

@@ -8,26 +8,49 @@ from holdfast.errors import PermissionDeniedError
 from holdfast.providers.failures.phrases import near
 from holdfast.providers.failures.rule import Rule
 
-CLOSED: Final = Rule(
-    name="account-closed",
-    error=PermissionDeniedError,
-    source="Moonshot 'access_terminated_error'; Z.ai 1313 'Fair Usage Policy'; OpenAI, gateways: banned accounts",
-    phrases=(
-        "access terminated",
-        "access was terminated",
-        "access has been terminated",
-        "fair usage policy",
-        "user_blocked",
-        "account has been banned",
-        "account has been blocked",
-        "account was banned",
-        "restricted due to repeated",
-        "repeated policy violations",
+CLOSED: Final = (
+    Rule(
+        name="account-closed",
+        error=PermissionDeniedError,
+        source="Moonshot 'access_terminated_error'; Z.ai 1313 'Fair Usage Policy'; OpenAI, gateways: banned accounts",
+        phrases=(
+            "access terminated",
+            "access was terminated",
+            "access has been terminated",
+            "fair usage policy",
+            "user_blocked",
+            "account has been banned",
+            "account has been blocked",
+            "account was banned",
+            "restricted due to repeated",
+            "repeated policy violations",
+        ),
+        retry_same=False,
+        meaning="The provider has closed or restricted the account.",
+        advice="Write to the provider; until then use another endpoint.",
     ),
-    retry_same=False,
-    meaning="The provider has closed or restricted the account.",
-    advice="Write to the provider; until then use another endpoint.",
+    Rule(
+        name="not-in-this-region",
+        error=PermissionDeniedError,
+        source="OpenAI, Anthropic, Google, Snowflake, gateways: models that are not offered everywhere",
+        phrases=(
+            "location is not supported",
+            "country, region, or territory not supported",
+            "available in your country",
+            "available in your region",
+            "unavailable in your region",
+            "allowed in your country",
+            "allowed in your region",
+            "region is not supported",
+            "region not supported",
+            "unsupported countries",
+            "unsupported regions",
+        ),
+        meaning="The model is not offered where the call comes from.",
+        advice="Use an endpoint of another region, or another provider.",
+    ),
 )
+"""Rules of accounts and places; they are asked before those of content and keys."""
 
 RULES: Final = (
     Rule(
@@ -116,14 +139,6 @@ RULES: Final = (
             "not authorised",
             "verify organization",
             "must be verified",
-            "location is not supported",
-            "country, region, or territory not supported",
-            "not available in your country",
-            "not available in your region",
-            "region is not supported",
-            "region not supported",
-            "unsupported countries",
-            "unsupported regions",
             "has not been used in ... or is disabled",
             "has not been used in project",
             "api has not been enabled",
@@ -161,6 +176,7 @@ RULES: Final = (
             "upgrade your plan to access",
             "not allowed to sample from this model",
             "team not allowed",
+            "no team has access",
             "key not allowed",
             "api key is not allowed",
             "ip address ... not allowed",
@@ -188,8 +204,6 @@ RULES: Final = (
             "method google ... are blocked",
             "not authorized to use",
             "to be authorized to access",
-            "not allowed in your country",
-            "not allowed in your region",
         ),
         types=(
             "permission_error",
