@@ -130,7 +130,6 @@ RULES: Final = (
             "failed to authenticate",
             "authentication error",
             "authenticationerror",
-            "invalid authentication method",
             "unsupported authentication method",
             "could not resolve authentication",
             "authentication required",
