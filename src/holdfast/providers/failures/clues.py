@@ -6,6 +6,7 @@ A clue is a few words and how far from them, at most, the number stands. The clu
 from __future__ import annotations
 
 import re
+from itertools import islice
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
@@ -17,6 +18,7 @@ from holdfast.providers.failures.phrases import phrase_of
 _NUMBER: Final = re.compile(r"(?<![\w.-])\d++(?:[,_]\d{3})*+(?:\.\d+)?+(?![\w-])")
 _WIDEST: Final = 24  # characters that a number may take
 _OFTEN: Final = 8  # places of one clue that are looked at
+_MOST: Final = 12  # numbers of a text that are compared
 _TOKENS: Final = 2**31  # more is no count of tokens
 
 
@@ -172,6 +174,12 @@ def number_by(clues: list[Clue], text: str, *, but: int | None = None) -> int | 
                 return value
             at = text.find(clue.words, at + 1)
     return None
+
+
+def numbers_in(text: str) -> list[int]:
+    """The numbers in a text that can be counts of tokens, as they come; no more than a few."""
+    found = (tokens(match[0]) for match in _NUMBER.finditer(text) if "." not in match[0])
+    return [number for number in islice(found, _MOST) if number is not None]
 
 
 def _after(text: str, at: int, clue: Clue, but: int | None) -> int | None:

@@ -6,10 +6,13 @@ What a server says in plain fields comes before any words; of words, the forms o
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import Final
 
+from msgspec.structs import asdict, replace
+
 from holdfast.errors import Limit
-from holdfast.providers.failures.clues import clues_in, number_by, tokens
+from holdfast.providers.failures.clues import clues_in, number_by, numbers_in, tokens
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.words import names, words_of
 
@@ -21,14 +24,18 @@ _MORE: Final = re.compile(
 _RANGE: Final = re.compile(r"\[ ?\d{1,6} ?, ?(\d{1,9}) ?\]")  # DashScope: "Range of input length should be [1, 3072]"
 _ACTUAL: Final = re.compile(r"\(actual/limit\): ?(\d{1,12})/(\d{1,12})")  # xAI
 _LONGEST: Final = 8_000
+_FEWEST: Final = 100  # tokens that a window holds
 
 
-def limit_of(evidence: Evidence) -> Limit | None:
-    """The numbers that the evidence states, or None when there are none."""
+def limit_of(evidence: Evidence, *, above: bool = False) -> Limit | None:
+    """The numbers that the evidence states, or None when there are none.
+
+    `above`: the failure says that more was asked for than fits, which tells two numbers apart where no word does.
+    """
     if "limit" not in evidence.memo:
         evidence.memo["limit"] = _limit_of(evidence)
     limit: Limit | None = evidence.memo["limit"]
-    return limit
+    return _by_size(limit, evidence) if above and "tokens" in evidence.words.words else limit
 
 
 def _limit_of(evidence: Evidence) -> Limit | None:
@@ -63,6 +70,32 @@ def _by_clues(text: str, words: frozenset[str]) -> Limit | None:
     fits = number_by(clues.fits, text)
     asked = number_by(clues.asked, text, but=fits)
     return _made(fits, asked, number_by(clues.before, text, but=fits), number_by(clues.after, text, but=fits))
+
+
+def _by_size(limit: Limit | None, evidence: Evidence) -> Limit | None:
+    """The limit as the numbers themselves tell it, where they do; else as the clues have it."""
+    numbers = [number for number in numbers_in(evidence.text[:_LONGEST]) if number != evidence.status]
+    if (total := _by_sum(numbers)) is not None:
+        return total if limit is None else replace(limit, **asdict(total))
+    if limit is not None and limit.max_tokens is not None and (limit.requested_tokens or 0) > limit.max_tokens:
+        return limit
+    return _by_order(numbers) or limit
+
+
+def _by_sum(numbers: list[int]) -> Limit | None:
+    """Prompt and output add up to what was asked for; the number that is left is what fits."""
+    for (one, before), (two, after) in combinations(enumerate(numbers), 2):
+        if before + after in numbers:
+            left = {number for at, number in enumerate(numbers) if at not in (one, two) and number < before + after}
+            if len(left) == 1:
+                return Limit(max_tokens=left.pop(), requested_tokens=before + after)
+    return None
+
+
+def _by_order(numbers: list[int]) -> Limit | None:
+    """Of two numbers the smaller one is what fits."""
+    known = sorted({number for number in numbers if number >= _FEWEST})
+    return Limit(max_tokens=known[0], requested_tokens=known[1]) if len(known) == 2 else None
 
 
 def _made(fits: int | None, asked: int | None, before: int | None, after: int | None) -> Limit | None:

@@ -84,7 +84,9 @@ class Match(Struct, frozen=True):
 
 
 _VAGUE: Final = frozenset((None, 200, 400, 422, 500))  # statuses that leave open what is wrong
-_OPEN: Final = _VAGUE | {403, 404, 412}  # and those of which the words may know better
+_TELLING: Final = frozenset((401, 402, 408, 413, 414, 429, 431, 499))
+# Those of which the words may know better, among them the numbers that gateways make up.
+_OPEN: Final = _VAGUE | (frozenset(range(400, 500)) - _TELLING)
 
 
 class Table:

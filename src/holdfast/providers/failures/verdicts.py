@@ -80,7 +80,9 @@ def _measure(facts: Facts, rule: Rule, evidence: Evidence) -> None:
         facts["quota"] = rule.quota
     elif error in _METERED:
         facts["quota"] = quota_of(evidence)
-    if error in _SIZED or (error in _PERHAPS_SIZED and not evidence.words.words.isdisjoint(_ASKED)):
+    if error in _SIZED:
+        facts["limit"] = limit_of(evidence, above=True)
+    elif error in _PERHAPS_SIZED and not evidence.words.words.isdisjoint(_ASKED):
         facts["limit"] = limit_of(evidence)
 
 

@@ -20,6 +20,7 @@ STATED: Final = Rule(
         "current quota ... per minute",
         "enqueued token limit",
         "in-flight requests",
+        "its rate limit",
         "error-code#token-limit",
     ),
     meaning="Too many requests or tokens in too short a time.",
@@ -103,6 +104,11 @@ RULES: Final = (
             "model is busy",
             "service is busy",
             "too busy",
+            "has no deployments",
+            "peak load",
+            "peak demand",
+            "demand ... very high",
+            "capacity left",
             "currently busy",
             "maximum pending requests exceeded",
             "no slots available",
@@ -137,6 +143,7 @@ RULES: Final = (
                 "server service model engine system provider capacity slots queue workers instances upstream channel",
                 "overloaded, busy, temporarily, no available, full, high demand",
             ),
+            near("demand traffic load", "high, heavy, peak, surge"),
         ),
         hints=(
             "maintenance",
@@ -182,6 +189,7 @@ RULES: Final = (
             "currently loading",
             "is loading",
             "loading model",
+            "loading of model",
             "model is still loading",
             "model not ready",
             "model is not ready",
@@ -300,6 +308,7 @@ RULES: Final = (
             "max_parallel_requests",
         ),
         pairs=(
+            near("daily", "limit, requests, calls"),
             near("tokens", "per minute, per second, per hour, per day, throttled, slow down, limit reached"),
             near(
                 "requests request calls messages queries",

@@ -46,6 +46,7 @@ CLOSED: Final = (
             "unsupported countries",
             "unsupported regions",
         ),
+        pairs=(near("region country", "offer, offered, cannot be used, not supported, not available"),),
         meaning="The model is not offered where the call comes from.",
         advice="Use an endpoint of another region, or another provider.",
     ),

@@ -30,6 +30,7 @@ DEGRADED: Final = Rule(
     source="NVIDIA 400 'DEGRADED function cannot be invoked'; Cloudflare AI Gateway 400 with code 2005",
     phrases=(
         "degraded function",
+        "function is degraded",
         "failed to get response from provider",
     ),
     meaning="What serves the model is broken, though the status blames the request.",
@@ -63,7 +64,6 @@ RULES: Final = (
             "oom",
             "out of memory",
             "segmentation fault",
-            "runtimeerror",
             "assertion failed",
             "系统错误",
             "未知错误",

@@ -71,6 +71,14 @@ OUTPUT_CAP: Final = Rule(
         "supports at most ... completion tokens",
         "at most ... completion tokens",
         "max_tokens is not supported",
+        "max_tokens ... at most",
+        "maximum tokens in your request",
+    ),
+    pairs=(
+        near(
+            "larger greater exceed above between highest",
+            "max_tokens, max_completion_tokens, max_new_tokens, maxtokens, max_output_tokens, maxoutputtokens",
+        ),
     ),
     meaning="More output was asked for than the model ever gives; the window is not the problem.",
     advice="Lower `max_tokens` to the model's cap.",

@@ -30,6 +30,7 @@ RULES: Final = (
             "context canceled",
             "context cancelled",
             "user aborted",
+            "client has disconnected",
             "cancelled by user",
             "canceled by user",
             "client disconnected",
@@ -43,6 +44,7 @@ RULES: Final = (
         ),
         hints=(
             "request was aborted",
+            "request has been aborted",
             "operation was aborted",
             "request aborted",
             "canceled",

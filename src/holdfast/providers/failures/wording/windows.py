@@ -111,6 +111,9 @@ RULES: Final = (
             "exceeds the maximum context",
             "prompt is too long",
             "prompt too long",
+            "too long a prompt",
+            "inputs ... max_new_tokens",
+            "over the limit of ... token",
             "input is too long",
             "input too long",
             "is too long ... context length",
@@ -175,10 +178,12 @@ RULES: Final = (
         ),
         pairs=(
             then("too", "many tokens"),
+            near("input inputs messages", "longer than, too long, too many tokens"),
+            near("range", "input length, length of the input, length of input"),
             near(
                 "context prompt tokens sequence conversation history",
                 "too long, exceeds, exceed, exceeded, longer than, larger than, greater than, more than, "
-                "overflow, cannot fit, does not fit",
+                "overflow, cannot fit, does not fit, over the limit, above the limit, beyond the limit",
             ),
             near("context", "length, size, maximum, limit, shorten, reduce"),
             near("tokens token", "maximum number, number of, at most, fewer than, less than, token limit, reduce the"),
