@@ -79,7 +79,7 @@ def _by_size(limit: Limit | None, evidence: Evidence) -> Limit | None:
         return total if limit is None else replace(limit, **asdict(total))
     if limit is not None and limit.max_tokens is not None and (limit.requested_tokens or 0) > limit.max_tokens:
         return limit
-    return _by_order(numbers) or limit
+    return _by_order(numbers) or _by_parts(numbers, limit) or limit
 
 
 def _by_sum(numbers: list[int]) -> Limit | None:
@@ -96,6 +96,15 @@ def _by_order(numbers: list[int]) -> Limit | None:
     """Of two numbers the smaller one is what fits."""
     known = sorted({number for number in numbers if number >= _FEWEST})
     return Limit(max_tokens=known[0], requested_tokens=known[1]) if len(known) == 2 else None
+
+
+def _by_parts(numbers: list[int], limit: Limit | None) -> Limit | None:
+    """Where prompt and output are known, the one other number is what fits."""
+    if limit is None or limit.input_tokens is None or limit.output_tokens is None:
+        return None
+    asked = limit.input_tokens + limit.output_tokens
+    left = {number for number in numbers if _FEWEST <= number < asked} - {limit.input_tokens, limit.output_tokens}
+    return replace(limit, max_tokens=left.pop(), requested_tokens=asked) if len(left) == 1 else None
 
 
 def _made(fits: int | None, asked: int | None, before: int | None, after: int | None) -> Limit | None:

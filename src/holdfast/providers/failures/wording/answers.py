@@ -81,6 +81,8 @@ RULES: Final = (
             "did not return any content",
             "no message in response",
             "no content generated",
+            "没有返回内容",
+            "parts 为空",
             "model returned no",
             "model returned an invalid",
             "model returned invalid",

@@ -89,7 +89,6 @@ RULES: Final = (
             "invalid tool",
             "invalid function",
             "invalid media",
-            "validation error",
             "is a required property",
             "messages is required",
             "prompt is required",

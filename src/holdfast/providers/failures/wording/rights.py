@@ -217,11 +217,12 @@ RULES: Final = (
         ),
         pairs=(
             near(
-                "access permission permissions account organization project region country location plan user client",
+                "access permission permissions account organization project region country location plan",
                 "denied, not allowed, not permitted, forbidden, disabled, suspended, banned, blocked, "
                 "restricted, terminated, not authorized, not supported, unsupported, not available, upgrade, "
                 "verified, only",
             ),
+            near("user client", "not permitted, forbidden, disabled, suspended, banned, not authorized, upgrade"),
         ),
         hints=(
             "paid plan",

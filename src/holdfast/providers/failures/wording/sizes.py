@@ -7,7 +7,7 @@ from typing import Final
 from holdfast.errors import InvalidRequestError, RequestTooLargeError
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.limits import limit_of
-from holdfast.providers.failures.phrases import any_of, near
+from holdfast.providers.failures.phrases import any_of, near, then
 from holdfast.providers.failures.rule import Rule
 
 _MINUTE: Final = any_of(
@@ -34,9 +34,12 @@ def more_than_a_minute_allows(evidence: Evidence) -> bool:
     )
 
 
+_STRING: Final = then("string", "too long")
+
+
 def text_too_long(evidence: Evidence) -> bool:
     """OpenAI: a "string too long" in the messages or the input; in `user` or `metadata` it is a bad parameter."""
-    if "string_above_max_length" not in evidence.codes and " string too long " not in evidence.words.line:
+    if "string_above_max_length" not in evidence.codes and _STRING.within(evidence.words) is None:
         return False
     return not evidence.words.words.isdisjoint(("content", "messages", "input", "prompt", "text", "instructions"))
 
@@ -76,8 +79,8 @@ OUTPUT_CAP: Final = Rule(
     ),
     pairs=(
         near(
-            "larger greater exceed above between highest",
-            "max_tokens, max_completion_tokens, max_new_tokens, maxtokens, max_output_tokens, maxoutputtokens",
+            "larger greater exceed exceeds above between highest high higher",
+            "maximum tokens value, max_tokens, max_completion_tokens, max_new_tokens, maxtokens, max_output_tokens, maxoutputtokens",
         ),
     ),
     meaning="More output was asked for than the model ever gives; the window is not the problem.",

@@ -111,6 +111,7 @@ RULES: Final = (
             "exceeds the maximum context",
             "prompt is too long",
             "prompt too long",
+            "over maxlength",
             "too long a prompt",
             "inputs ... max_new_tokens",
             "over the limit of ... token",
@@ -179,6 +180,7 @@ RULES: Final = (
         pairs=(
             then("too", "many tokens"),
             near("input inputs messages", "longer than, too long, too many tokens"),
+            near("prompt", "token count"),
             near("range", "input length, length of the input, length of input"),
             near(
                 "context prompt tokens sequence conversation history",
