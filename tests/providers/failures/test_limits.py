@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from holdfast.errors import Limit
 from holdfast.providers.classify import classify
@@ -90,3 +92,24 @@ def test_the_fields_of_llama_cpp_come_before_words() -> None:
     error = classify(status=400, body=body)
     assert error is not None
     assert error.limit == Limit(max_tokens=256, requested_tokens=1_407, input_tokens=1_407)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The prompt is too long: it has {asked} tokens where {fits} is the most",
+        "At most {fits} tokens go into the context window, and {asked} came",
+        "{asked} tokens were sent; the context window of the model takes {fits}, so the prompt is too long",
+        "Error code: 400. Context window: {fits} tokens. The prompt is too long ({prompt} tokens, {asked} with {output})",
+        "Prompt ({prompt} tokens) and output ({output}) are {asked} tokens together; the context window has {fits}",
+    ],
+)
+@given(st.integers(1_000, 2_000_000), st.integers(1, 500_000), st.integers(1_000, 100_000))
+def test_however_it_is_said_the_numbers_tell_what_fits(text: str, fits: int, more: int, output: int) -> None:
+    asked = fits + more
+    assume(asked > output and asked - output > 100 and len({fits, asked, output, asked - output}) == 4)
+    assume(output * 2 != asked and not {fits + output, fits + asked - output, 400} & {asked, fits, output})
+    error = classify(text.format(asked=asked, fits=fits, output=output, prompt=asked - output), status=400)
+    assert error.kind == "context_overflow"
+    assert error.limit is not None
+    assert (error.limit.max_tokens, error.limit.requested_tokens) == (fits, asked)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.providers.classify import classify
 from holdfast.providers.failures.reading import Reading
 from holdfast.providers.failures.retry_after import duration, from_words, retry_after
 
@@ -68,6 +69,17 @@ def test_headers_tell_how_long(headers: dict[str, str], seconds: float | None) -
 )
 def test_words_tell_how_long(text: str, seconds: float | None) -> None:
     assert from_words(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (r"429 [{'error': {'message': 'quota exceeded, limit: 10\nRetry after 41.7s'}}]", 41.7),
+        ("You have been rate-limited. Your next request can be made in 45 minutes.", 2_700.0),
+    ],
+)
+def test_a_text_tells_how_long_wherever_the_sentence_begins(text: str, seconds: float) -> None:
+    assert classify(text).retry_after == pytest.approx(seconds)
 
 
 def test_a_moment_in_words_needs_a_clock() -> None:

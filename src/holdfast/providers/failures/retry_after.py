@@ -23,7 +23,9 @@ _STEP: Final = (
 )
 _DURATION: Final = re.compile(rf"{_STEP}(?![A-Za-z])(?:[\s,]{{0,3}}(?:and )?{_STEP}(?![A-Za-z])){{0,5}}", re.IGNORECASE)
 _RUN: Final = re.compile(r"(?:\d{1,12}(?:\.\d{1,12})?(?:ms|[smhdw])){1,5}", re.IGNORECASE)
-ASKING: Final = names("again retry retrying wait waiting reset resets refreshes replenished reactivated retrydelay")
+ASKING: Final = names(
+    "again next retry retrying wait waiting reset resets refreshes replenished reactivated retrydelay"
+)
 """Words that ask to wait."""
 _DIGITS: Final = re.compile(r"\d")
 _DIGIT: Final = re.compile(r"(?:[^\n\d]|\n(?!\n)){0,40}(?=\d)")

@@ -70,9 +70,9 @@ def read_text(text: str, reading: Reading) -> None:
 
 
 def _unescaped(text: str) -> str:
-    """JSON in a string in a string: its quotes come with backslashes."""
+    """JSON in a string in a string: its quotes and line breaks come with backslashes."""
     if '\\"' not in text:
-        return text
+        return text.replace("\\n", "\n")
     text = text.replace("\\\\", "\\")
     for _ in range(2):
         text = text.replace('\\"', '"').replace("\\n", "\n")

@@ -154,6 +154,7 @@ RULES: Final = (
             "content filter triggered",
             "generated ... blocked",
             "generation blocked",
+            "generation was blocked",
             "blocked due to safety",
             "content security warning",
             "finish_reason safety",

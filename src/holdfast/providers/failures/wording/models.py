@@ -43,7 +43,7 @@ RULES: Final = (
             "no endpoints found that support",
             "not a chat model",
             "use completions api",
-            "missing conversation_config",
+            "conversation_config",
             "only supported in v1/responses",
             "not supported in the v1/chat/completions",
             "does not support chat",
@@ -211,6 +211,7 @@ RULES: Final = (
                 "no longer, not recognized, unrecognized, not loaded, not deployed, unable to access, "
                 "no such",
             ),
+            near("identifier", "model"),
             then("model models deployment engine", "unsupported, not supported, not available"),
         ),
         hints=(

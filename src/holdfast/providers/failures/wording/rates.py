@@ -120,6 +120,8 @@ RULES: Final = (
             "too many connections",
             "too many open connections",
             "worker local total request limit reached",
+            "worker ... total limit",
+            "limit ... of this worker",
             "no healthy upstream",
             "upstream connect error ... overflow",
             "no workers available",

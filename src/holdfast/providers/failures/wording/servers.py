@@ -16,6 +16,8 @@ NOT_LOADED: Final = Rule(
         "more system memory",
         "unable to load model",
         "error loading model",
+        "system memory available",
+        "load the model ... memory",
         "failed to load model",
         "unable to allocate",
     ),

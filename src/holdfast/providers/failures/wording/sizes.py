@@ -80,7 +80,8 @@ OUTPUT_CAP: Final = Rule(
     pairs=(
         near(
             "larger greater exceed exceeds above between highest high higher",
-            "maximum tokens value, max_tokens, max_completion_tokens, max_new_tokens, maxtokens, max_output_tokens, maxoutputtokens",
+            "maximum tokens value, max_tokens, max_completion_tokens, max_new_tokens, maxtokens, max_output_tokens, "
+            "maxoutputtokens",
         ),
     ),
     meaning="More output was asked for than the model ever gives; the window is not the problem.",

@@ -111,6 +111,8 @@ RULES: Final = (
             "exceeds the maximum context",
             "prompt is too long",
             "prompt too long",
+            "input this long",
+            "prompt this long",
             "over maxlength",
             "too long a prompt",
             "inputs ... max_new_tokens",
