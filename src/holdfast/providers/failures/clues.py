@@ -57,6 +57,7 @@ _FITS: Final = (
     Clue("limit is", 16),
     Clue("limited to", 16),
     Clue("less than", 28),
+    Clue(" at most", 1, before=True),
     Clue("at most", 24),
     Clue("no more than", 24),
     Clue("<=", 24),

@@ -59,6 +59,8 @@ _FIELDS: Final = frozenset((*_WAITS, *_MOMENTS))
 _RESETS: Final = (
     ("x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"),  # OpenAI, Azure, Groq, Cerebras
     ("x-ratelimit-reset-tokens", "x-ratelimit-remaining-tokens"),
+    ("x-rate-limit-reset-requests", "x-rate-limit-remaining-requests"),  # Azure behind API Management
+    ("x-rate-limit-reset-tokens", "x-rate-limit-remaining-tokens"),
     ("x-ratelimit-reset-project-tokens", "x-ratelimit-remaining-project-tokens"),
     ("x-ratelimit-reset-requests-day", "x-ratelimit-remaining-requests-day"),  # Cerebras
     ("x-ratelimit-reset-tokens-minute", "x-ratelimit-remaining-tokens-minute"),
