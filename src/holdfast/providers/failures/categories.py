@@ -13,17 +13,16 @@ from holdfast.providers.failures.phrases import any_of
 _PROMPT: Final = any_of("prompt", "input", "your request", "your message", "messages", "user content", "question")
 _RESPONSE: Final = any_of("output", "response", "completion", "generated", "generation", "the answer", "candidate")
 _STAGES: Final[Mapping[str, Scope]] = {"input": "prompt", "output": "response"}
+_PARAMS: Final = ("prompt", "input", "messages")
 _SAFETY_CHECK: Final = re.compile(r"SAFETY_CHECK_TYPE_([A-Z_]{2,40})")  # xAI
 _MOST: Final = 12
 
 
 def scope_of(evidence: Evidence) -> Scope | None:
-    """Whether prompt or response was refused, by the field named or by the words; None when both or neither tell.
+    """Whether prompt or response was refused, by the words; None when both or neither tell.
 
     A request that was turned away with a status of 4xx never had an answer: without a word it was the prompt.
     """
-    if evidence.details.get("param") in ("prompt", "input", "messages"):
-        return "prompt"
     asked, said = _PROMPT.any(evidence.words), _RESPONSE.any(evidence.words)
     if not asked and not said:
         return "prompt" if evidence.status in (400, 403, 422) else None
@@ -33,8 +32,12 @@ def scope_of(evidence: Evidence) -> Scope | None:
 
 
 def stage_of(evidence: Evidence) -> Scope | None:
-    """OpenAI: the stage at which the moderation struck, `moderation_details.moderation_stage`."""
-    return _STAGES.get(str(evidence.details.get("moderation_stage", "")))
+    """The stage at which a filter struck, as a field names it.
+
+    OpenAI: `moderation_details.moderation_stage`; Azure: `param`, where the words say "the response was filtered".
+    """
+    stage = _STAGES.get(str(evidence.details.get("moderation_stage", "")))
+    return "prompt" if stage is None and evidence.details.get("param") in _PARAMS else stage
 
 
 def categories_of(evidence: Evidence) -> tuple[str, ...]:

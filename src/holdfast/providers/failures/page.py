@@ -81,7 +81,7 @@ _SECTIONS: Final[tuple[tuple[str, str, tuple[Rule, ...]], ...]] = (
     ("Any server: the request", "", (requests.NOT_READ, *requests.RULES)),
     ("What was stopped", "", stops.RULES),
     ("The network and the clock", "", (*network.ENDED_HERE, *network.RULES)),
-    ("The answer", "", answers.RULES),
+    ("The answer", "", (answers.QUOTED, *answers.RULES)),
     ("The server", "", (servers.NOT_LOADED, servers.DEGRADED, *servers.RULES)),
     ("Inside a success", "Status 200, and no use.", finish.RULES),
     ("General codes and bare statuses", "Asked last.", statuses.RULES),

@@ -27,6 +27,7 @@ SHARED: Final[tuple[Rule, ...]] = (
     rates.STATED,
     *money.RULES,
     *rights.CLOSED,
+    answers.QUOTED,
     *content.RULES,
     sizes.OUTPUT_CAP,
     servers.NOT_LOADED,

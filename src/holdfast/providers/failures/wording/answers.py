@@ -8,6 +8,17 @@ from holdfast.errors import InvalidResponseError
 from holdfast.providers.failures.phrases import near
 from holdfast.providers.failures.rule import Rule
 
+QUOTED: Final = Rule(
+    name="answer-not-as-typed",
+    error=InvalidResponseError,
+    source="Vercel AI SDK 'AI_TypeValidationError', which quotes the answer that it could not take",
+    phrases=(
+        "type validation failed ... choices",
+        "type validation failed ... candidates",
+    ),
+    meaning="The client does not know this form of answer; words in the answer prove nothing.",
+)
+
 RULES: Final = (
     Rule(
         name="page-for-json",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from holdfast.errors import AuthenticationError
-from holdfast.providers.failures.phrases import near
+from holdfast.providers.failures.phrases import near, then
 from holdfast.providers.failures.rule import Rule
 
 RULES: Final = (
@@ -180,8 +180,9 @@ RULES: Final = (
             near(
                 "key keys apikey token credential credentials authentication auth signature",
                 "invalid, incorrect, wrong, missing, expired, revoked, not set, not found, denied, failed, "
-                "not provided, not valid, could not, mismatch, no",
+                "not provided, not valid, could not, mismatch",
             ),
+            then("no", "key, api key, apikey, credential, credentials, authentication"),
         ),
         hints=(
             "from token",

@@ -213,7 +213,6 @@ RULES: Final = (
         phrases=(
             "cooling down",
             "model_cooldown",
-            "no deployments available for selected model",
             "request rate is too high",
             "request rate increased too quickly",
             "exceeded your current requests",
@@ -245,6 +244,7 @@ RULES: Final = (
             "ratelimited",
             "request limit",
             "too many requests",
+            "no deployments available",
             "too many tokens ... wait",
             "too many tokens ... try again",
             "too many calls",

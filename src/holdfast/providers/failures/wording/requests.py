@@ -29,8 +29,7 @@ RULES: Final = (
         source="OpenAI, Anthropic, Google, Mistral 400: a tool call without its result, a result without its call",
         phrases=(
             "must be followed by tool messages",
-            "must be a response to a preceeding message with tool_calls",
-            "must be a response to a preceding message with tool_calls",
+            "must be a response to",
             "tool_use ids were found without tool_result",
             "tool_use blocks ... tool_result",
             "tool_result block ... corresponding tool_use",

@@ -133,6 +133,7 @@ RULES: Final = (
             "you do not have access",
             "you don't have access",
             "no access to model",
+            "no access to the model",
             "not allowed to access",
             "not authorized to perform",
             "not authorized to access",
