@@ -65,10 +65,17 @@ def test_neither_keys_nor_long_texts_stay_in_memory(nothing_known: dict[Any, Any
     assert nothing_known == {}
 
 
-def test_evidence_that_cannot_be_compared_is_judged_every_time(nothing_known: dict[Any, Any]) -> None:
-    filtered = {"hate": {"filtered": True}}
-    body = {"error": {"code": "content_filter", "message": "zork", "innererror": {"content_filter_result": filtered}}}
-    assert [failure(body, 400).categories for _ in range(2)] == [("hate",)] * 2
+def test_nested_details_are_compared_as_well(nothing_known: dict[Any, Any]) -> None:
+    for category in ("hate", "violence", "hate"):
+        inner = {"content_filter_result": {category: {"filtered": True}}}
+        body = {"error": {"code": "content_filter", "message": "zork", "innererror": inner}}
+        assert failure(body, 400).categories == (category,)
+    assert len(nothing_known) == 2
+
+
+def test_what_cannot_be_compared_is_judged_every_time(nothing_known: dict[Any, Any]) -> None:
+    body = {"error": {"message": "zork", "param": object()}}
+    assert [failure(body, 400).kind for _ in range(2)] == ["invalid_request"] * 2
     assert nothing_known == {}
 
 

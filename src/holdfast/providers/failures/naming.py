@@ -50,7 +50,7 @@ def name_failure(
         "raw": reading.raw or None,
     }
     error = (verdict.error or unknown)(verdict.message, **facts)
-    if known is None and _may_be_kept(reading, error):
+    if known is None and key is not None and _may_be_kept(reading, error):
         keep(key, verdict)
     return error
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final, TypeAlias
 
+import msgspec
+
 from holdfast.providers.failures.reading import Reading
 from holdfast.providers.failures.rule import Table
 from holdfast.providers.failures.verdicts import Verdict
@@ -17,31 +19,23 @@ Key: TypeAlias = tuple[Hashable, ...]
 _verdicts: Final[dict[Key, Verdict]] = {}
 
 
-def key_of(reading: Reading, text: str, table: Table) -> Key:
-    """All that a verdict rests on; it cannot be hashed where one of the details cannot."""
-    return (
-        table,
-        reading.status,
-        reading.provider,
-        text,
-        (*reading.codes.values(), None, *reading.names.values()),
-        tuple(reading.details.items()),
-    )
-
-
-def recall(key: Key) -> Verdict | None:
-    """The verdict that was kept for this key."""
+def key_of(reading: Reading, text: str, table: Table) -> Key | None:
+    """All that a verdict rests on; None where the details are no JSON, so that nothing can be compared."""
     try:
-        return _verdicts.get(key)
-    except TypeError:
+        details = msgspec.json.encode(reading.details) if reading.details else b""
+    except (TypeError, ValueError, RecursionError):
         return None
+    names = (*reading.codes.values(), None, *reading.names.values())
+    return (table, reading.status, reading.provider, text, names, details)
+
+
+def recall(key: Key | None) -> Verdict | None:
+    """The verdict that was kept for this key."""
+    return None if key is None else _verdicts.get(key)
 
 
 def keep(key: Key, verdict: Verdict) -> None:
     """Keep a verdict for the next time."""
     if len(_verdicts) >= MOST:
         _verdicts.clear()  # in one step, so that threads need no lock
-    try:
-        _verdicts[key] = verdict
-    except TypeError:
-        return
+    _verdicts[key] = verdict
