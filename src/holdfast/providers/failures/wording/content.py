@@ -60,7 +60,6 @@ RULES: Final = (
             "prompt triggered",
             "prompt was flagged",
             "prompt was blocked",
-            "prompt refused",
             "prompt is blocked",
             "prompt has been blocked",
             "prompt blocked",

@@ -10,7 +10,8 @@ from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.phrases import near, then
 from holdfast.providers.failures.rule import Rule
 
-_NEGATIVE: Final = re.compile(r"max_(?:completion_|new_|output_)?tokens.{0,60}\bgot -\d", re.IGNORECASE)
+_CAP: Final = "max_(?:completion_|new_|output_)?tokens"
+_NEGATIVE: Final = re.compile(rf"{_CAP}.{{0,60}}\bgot -\d|\bgot -\d{{1,7}}\b.{{0,40}}{_CAP}", re.IGNORECASE)
 
 
 def nothing_left_for_output(evidence: Evidence) -> bool:
@@ -111,6 +112,7 @@ RULES: Final = (
             "exceeds the maximum context",
             "prompt is too long",
             "prompt too long",
+            "total number of tokens",
             "length of the model",
             "token limit of the model",
             "model's token limit",
@@ -152,8 +154,6 @@ RULES: Final = (
             "exceeds model token limit",
             "model max length exceeded",
             "model maximum length",
-            "too many tokens total number of tokens",
-            "total number of tokens cannot exceed",
             "range of input length should be",
             "prompt token count ... exceeds",
             "prompt exceeds max length",
