@@ -74,6 +74,7 @@ _WORDS: Final[Mapping[str, Rule]] = {
             "safety",
             "recitation",
             "blocklist",
+            "blacklist",  # GigaChat
             "prohibited_content",
             "spii",
             "image_safety",

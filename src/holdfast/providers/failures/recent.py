@@ -11,7 +11,7 @@ from holdfast.providers.failures.reading import Reading
 from holdfast.providers.failures.rule import Table
 from holdfast.providers.failures.verdicts import Verdict
 
-MOST: Final = 256
+MOST: Final = 1_024
 """Verdicts that are kept."""
 
 Key: TypeAlias = tuple[Hashable, ...]
@@ -39,3 +39,8 @@ def keep(key: Key, verdict: Verdict) -> None:
     if len(_verdicts) >= MOST:
         _verdicts.clear()  # in one step, so that threads need no lock
     _verdicts[key] = verdict
+
+
+def forget() -> None:
+    """Forget every verdict: for whoever measures what judging costs."""
+    _verdicts.clear()

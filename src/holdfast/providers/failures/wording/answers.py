@@ -12,10 +12,7 @@ QUOTED: Final = Rule(
     name="answer-not-as-typed",
     error=InvalidResponseError,
     source="Vercel AI SDK 'AI_TypeValidationError', which quotes the answer that it could not take",
-    phrases=(
-        "type validation failed ... choices",
-        "type validation failed ... candidates",
-    ),
+    phrases=("type validation failed ... choices",),
     meaning="The client does not know this form of answer; words in the answer prove nothing.",
 )
 
@@ -92,6 +89,7 @@ RULES: Final = (
             "did not return any content",
             "no message in response",
             "no content generated",
+            "any choices",
             "quick accessor",
             "no valid tool call",
             "neither a valid tool call",

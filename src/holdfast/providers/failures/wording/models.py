@@ -138,6 +138,7 @@ RULES: Final = (
             "publisher model ... not found",
             "publisher model ... was not found",
             "no such model",
+            "model fade out",
             "model identifier",
             "no model or endpoint",
             "there is no model",

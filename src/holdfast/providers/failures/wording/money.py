@@ -184,6 +184,8 @@ RULES: Final = (
             "zero balance",
             "余额",
             "exceeded your current quota",
+            "token quota limit",
+            "purchase a resource package",
             "good standing",
             "current quota exceeded",
             "plan and billing",

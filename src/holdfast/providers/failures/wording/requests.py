@@ -61,6 +61,7 @@ RULES: Final = (
         name="bad-parameter",
         error=InvalidRequestError,
         source="OpenAI 'Error codes': unsupported and invalid values; FastAPI's validation; DashScope; MiniMax",
+        codes=("malformed_json",),
         phrases=(
             "has an empty",
             "empty text parameter",

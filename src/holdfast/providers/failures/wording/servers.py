@@ -63,6 +63,7 @@ RULES: Final = (
             "internal failure",
             "engine error",
             "engine died",
+            "background loop has errored",
             "oom",
             "out of memory",
             "segmentation fault",
