@@ -4,7 +4,7 @@
     python bench/classify.py failures.jsonl      over a file of one's own: a JSON line each, with `status` and `body`
 
 The floor is `json.loads` of the same body. A failure that was seen lately is recognised ("again"); one that was not is
-judged ("first time"). The SDKs make their own exception of the response that they would have got:
+diagnosed ("first time"). The SDKs make their own exception of the response that they would have got:
 a class chosen by the HTTP status, with the body inside. Each body is measured on its own, in turns; the least counts.
 """
 

@@ -28,7 +28,7 @@ def test_a_known_body_gets_its_class(row: dict[str, Any]) -> None:
     raw = body.encode() if isinstance(body, str) else json.dumps(body, ensure_ascii=False).encode()
     headers = {"x-amzn-errortype": aws} if aws else {}
     errors = [classify(provider=row["provider"], status=row["status"], headers=headers, body=raw) for _ in range(2)]
-    assert [kind_of(error) for error in errors] == [row["kind"]] * 2, row  # judged, and remembered
+    assert [kind_of(error) for error in errors] == [row["kind"]] * 2, row  # diagnosed, and remembered
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A verdict that is remembered is the verdict that would be found."""
+"""A diagnosis that is remembered is the diagnosis that would be found."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ BUSY = {"error": {"type": "rate_limit_error", "message": "Number of requests exc
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> dict[Any, Any]:
-    verdicts: dict[Any, Any] = {}
-    monkeypatch.setattr(recent, "_verdicts", verdicts)
-    return verdicts
+    diagnoses: dict[Any, Any] = {}
+    monkeypatch.setattr(recent, "_diagnoses", diagnoses)
+    return diagnoses
 
 
 def failure(body: Any, status: int = 429, **parts: Any) -> ModelError:
@@ -51,7 +51,7 @@ def test_what_is_of_one_response_only_is_never_remembered() -> None:
         (BUSY, {"provider": "groq"}),
     ],
 )
-def test_other_evidence_is_judged_anew(nothing_known: dict[Any, Any], other: Any, parts: dict[str, Any]) -> None:
+def test_other_evidence_is_diagnosed_anew(nothing_known: dict[Any, Any], other: Any, parts: dict[str, Any]) -> None:
     failure(BUSY)
     failure(other, **parts)
     assert len(nothing_known) == 2
@@ -73,7 +73,7 @@ def test_nested_details_are_compared_as_well(nothing_known: dict[Any, Any]) -> N
     assert len(nothing_known) == 2
 
 
-def test_what_cannot_be_compared_is_judged_every_time(nothing_known: dict[Any, Any]) -> None:
+def test_what_cannot_be_compared_is_diagnosed_every_time(nothing_known: dict[Any, Any]) -> None:
     body = {"error": {"message": "zork", "param": object()}}
     assert [failure(body, 400).kind for _ in range(2)] == ["invalid_request"] * 2
     assert nothing_known == {}

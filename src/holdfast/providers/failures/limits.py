@@ -9,7 +9,7 @@ import re
 from itertools import combinations
 from typing import Final
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from holdfast.errors import Limit
 from holdfast.providers.failures.clues import clues_in, number_by, numbers_in, tokens
@@ -76,7 +76,7 @@ def _by_size(limit: Limit | None, evidence: Evidence) -> Limit | None:
     """The limit as the numbers themselves tell it, where they do; else as the clues have it."""
     numbers = [number for number in numbers_in(evidence.text[:_LONGEST]) if number != evidence.status]
     if (total := _by_sum(numbers)) is not None:
-        return total if limit is None else replace(limit, **asdict(total))
+        return replace(limit or total, max_tokens=total.max_tokens, requested_tokens=total.requested_tokens)
     if limit is not None and limit.max_tokens is not None and (limit.requested_tokens or 0) > limit.max_tokens:
         return limit
     return _by_order(numbers) or _by_parts(numbers, limit) or limit

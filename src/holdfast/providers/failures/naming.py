@@ -1,17 +1,18 @@
-"""From a reading to the typed error: the verdict gives the class, and the reading the facts of this one response."""
+"""From a reading to the typed error: the diagnosis gives the class, and the reading the facts of this one response."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from holdfast.errors import Facts, InvalidRequestError, ModelError
+from holdfast.providers.failures.diagnosis import diagnose
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.reading import RAW, Reading
 from holdfast.providers.failures.recent import keep, key_of, recall
 from holdfast.providers.failures.retry_after import retry_after
 from holdfast.providers.failures.rule import Table
-from holdfast.providers.failures.verdicts import judge
 
 _REQUEST_IDS: Final = (
     "x-request-id",  # OpenAI, Groq, DashScope, most others
@@ -25,6 +26,7 @@ _REQUEST_IDS: Final = (
     "x-correlation-id",
     "cf-ray",
 )
+_MESSAGE: Final = 1_000  # characters of a message
 
 
 def name_failure(
@@ -37,21 +39,21 @@ def name_failure(
     text = reading.text
     key = key_of(reading, text, table)
     known = recall(key)
-    verdict = known or judge(
+    diagnosis = known or diagnose(
         Evidence(reading.status, reading.provider, reading.codes, reading.names, text, reading.details), table
     )
     facts: Facts = {
-        **verdict.facts,
+        **diagnosis.facts,
         "provider": reading.provider,
         "model": model,
         "status": reading.status,
         "request_id": request_id(reading.headers, reading.asides),
-        "retry_after": retry_after(reading, verdict.asking),
+        "retry_after": retry_after(reading, diagnosis.asking),
         "raw": reading.raw or None,
     }
-    error = (verdict.error or unknown)(verdict.message, **facts)
+    error = (diagnosis.error or unknown)(_message(reading), **facts)
     if known is None and key is not None and _may_be_kept(reading, error):
-        keep(key, verdict)
+        keep(key, diagnosis)
     return error
 
 
@@ -67,3 +69,16 @@ def request_id(headers: Mapping[str, str], asides: Mapping[str, Any]) -> str | N
         inside = asides.get("request_id") or asides.get("requestid")
         found = inside if isinstance(inside, str) else None
     return found[:200] if found else None
+
+
+def _message(reading: Reading) -> str:
+    if reading.messages:
+        return reading.messages[0].strip()[:_MESSAGE]
+    if reading.codes:
+        return next(iter(reading.codes))
+    if reading.status is None:
+        return "An unknown failure"
+    try:
+        return f"HTTP {reading.status} {HTTPStatus(reading.status).phrase}, without a word"
+    except ValueError:
+        return f"HTTP {reading.status}, without a word"

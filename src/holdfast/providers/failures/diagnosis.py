@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Final
 
 from msgspec import Struct
@@ -30,29 +29,26 @@ _PERHAPS_SIZED: Final = (*_METERED, InvalidRequestError)
 _ASKED: Final = frozenset(("requested", "afford", "tokens", "token"))
 """Where one of these words stands, the numbers in the text can be those of a limit on tokens."""
 _GUESSED: Final = ("pair", "hint", "status")
-_MESSAGE: Final = 1_000
 
 
-class Verdict(Struct, frozen=True):
-    """What a failure is: its class (None if not even the status is known), what was said, facts.
+class Diagnosis(Struct, frozen=True):
+    """What a failure is: its class (None if not even the status is known) and its facts.
 
     `asking` are the words in the text that ask to wait.
     """
 
     error: type[ModelError] | None
-    message: str
     facts: Facts
     asking: frozenset[str]
 
 
-def judge(evidence: Evidence, table: Table) -> Verdict:
-    """The verdict of a table; `certain` is False where only the status, or less, suggested the class."""
+def diagnose(evidence: Evidence, table: Table) -> Diagnosis:
+    """The diagnosis of a table; `certain` is False where only the status, or less, suggested the class."""
     match = table.match(evidence)
     asking = ASKING & evidence.words.words
     if match is None:
-        facts: Facts = {"certain": False, "code": _code(evidence, "")}
-        return Verdict(None, _message(evidence), facts, asking)
-    return Verdict(match.rule.error, _message(evidence), _facts(match, evidence, table), asking)
+        return Diagnosis(None, {"certain": False, "code": _code(evidence, "")}, asking)
+    return Diagnosis(match.rule.error, _facts(match, evidence, table), asking)
 
 
 def _facts(match: Match, evidence: Evidence, table: Table) -> Facts:
@@ -93,16 +89,3 @@ def _code(evidence: Evidence, proof: str) -> str | None:
         return None
     said = str(evidence.details.get("code", "")).lower()
     return codes.get(said) or codes.get(proof) or next(iter(codes.values()))
-
-
-def _message(evidence: Evidence) -> str:
-    if evidence.text:
-        return evidence.text.partition("\n\n")[0].strip()[:_MESSAGE]
-    if evidence.codes:
-        return next(iter(evidence.codes))
-    if evidence.status is None:
-        return "An unknown failure"
-    try:
-        return f"HTTP {evidence.status} {HTTPStatus(evidence.status).phrase}, without a word"
-    except ValueError:
-        return f"HTTP {evidence.status}, without a word"
