@@ -65,7 +65,9 @@ def _chat(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
         return _chat_message(message, choice, provider)
     if isinstance(delta := choice.get("delta"), Mapping):
         return _chat_end(delta, choice, body.get("usage"), provider)
-    return None  # the older completions, with `text`
+    if choice.get("text") == "" and finish:  # the older completions
+        return failure_of_finish(provider, finish, choice) or failure(EMPTY, provider, "")
+    return None
 
 
 def _chat_message(message: Mapping[str, Any], choice: Mapping[str, Any], provider: str | None) -> ModelError | None:
@@ -95,7 +97,9 @@ def _chat_end(
 
 
 def _google(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
-    """Google: `candidates`, or `promptFeedback` alone."""
+    """Google: `candidates`, or `promptFeedback` alone; Code Assist wraps them in `response`."""
+    if isinstance(inner := body.get("response"), Mapping) and "candidates" in inner:
+        body = inner
     if "candidates" not in body and "promptFeedback" not in body:
         return None
     candidates = body.get("candidates")

@@ -19,6 +19,9 @@ _NUMBER: Final = re.compile(r"(?<![\w.-])\d++(?:[,_]\d{3})*+(?:\.\d+)?+(?![\w-])
 _WIDEST: Final = 24  # characters that a number may take
 _OFTEN: Final = 8  # places of one clue that are looked at
 _MOST: Final = 12  # numbers of a text that are compared
+STATUSES: Final = frozenset(range(400, 600))
+"""HTTP statuses of failures; they stand in many a text."""
+_STATUS_REACH: Final = 12
 _TOKENS: Final = 2**31  # more is no count of tokens
 
 
@@ -189,9 +192,14 @@ def _after(text: str, at: int, clue: Clue, but: int | None) -> int | None:
         start = match.end()
         if match.start() - begin > clue.reach or "\n\n" in text[begin : match.start()]:
             return None
-        if (value := tokens(match[0])) is not None and value != but:
+        if (value := tokens(match[0])) is not None and value != but and not _is_status(value, text, match.start()):
             return value
     return None
+
+
+def _is_status(value: int, text: str, at: int) -> bool:
+    """Whether the number at this place is an HTTP status: "received client error (422)"."""
+    return value in STATUSES and "error" in text[max(0, at - _STATUS_REACH) : at]
 
 
 def _before(text: str, at: int, clue: Clue, but: int | None) -> int | None:

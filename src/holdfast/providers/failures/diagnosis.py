@@ -24,7 +24,6 @@ from holdfast.providers.failures.retry_after import ASKING
 from holdfast.providers.failures.rule import Match, Rule, Table
 
 _METERED: Final = (RateLimitError, QuotaExhaustedError)
-_SIZED: Final = (ContextOverflowError, RequestTooLargeError)
 _PERHAPS_SIZED: Final = (*_METERED, InvalidRequestError)
 _ASKED: Final = frozenset(("requested", "afford", "tokens", "token"))
 """Where one of these words stands, the numbers in the text can be those of a limit on tokens."""
@@ -76,9 +75,10 @@ def _measure(facts: Facts, rule: Rule, evidence: Evidence) -> None:
         facts["quota"] = rule.quota
     elif error in _METERED:
         facts["quota"] = quota_of(evidence)
-    if error in _SIZED:
-        facts["limit"] = limit_of(evidence, above=True)
-    elif error in _PERHAPS_SIZED and not evidence.words.words.isdisjoint(_ASKED):
+    counted = not evidence.words.words.isdisjoint(_ASKED)
+    if error is ContextOverflowError or error is RequestTooLargeError:
+        facts["limit"] = limit_of(evidence, above=counted or error is ContextOverflowError)
+    elif counted and error in _PERHAPS_SIZED:
         facts["limit"] = limit_of(evidence)
 
 

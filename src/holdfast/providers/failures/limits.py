@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from holdfast.errors import Limit
-from holdfast.providers.failures.clues import clues_in, number_by, numbers_in, tokens
+from holdfast.providers.failures.clues import STATUSES, clues_in, number_by, numbers_in, tokens
 from holdfast.providers.failures.evidence import Evidence
 from holdfast.providers.failures.words import names, words_of
 
@@ -35,7 +35,7 @@ def limit_of(evidence: Evidence, *, above: bool = False) -> Limit | None:
     if "limit" not in evidence.memo:
         evidence.memo["limit"] = _limit_of(evidence)
     limit: Limit | None = evidence.memo["limit"]
-    return _by_size(limit, evidence) if above and "tokens" in evidence.words.words else limit
+    return _by_size(limit, evidence) if above and _BYTES.isdisjoint(evidence.words.words) else limit
 
 
 def _limit_of(evidence: Evidence) -> Limit | None:
@@ -74,21 +74,22 @@ def _by_clues(text: str, words: frozenset[str]) -> Limit | None:
 
 def _by_size(limit: Limit | None, evidence: Evidence) -> Limit | None:
     """The limit as the numbers themselves tell it, where they do; else as the clues have it."""
-    numbers = [number for number in numbers_in(evidence.text[:_LONGEST]) if number != evidence.status]
+    numbers = numbers_in(evidence.text[:_LONGEST])
     if (total := _by_sum(numbers)) is not None:
         return replace(limit or total, max_tokens=total.max_tokens, requested_tokens=total.requested_tokens)
-    if limit is not None and limit.max_tokens is not None and (limit.requested_tokens or 0) > limit.max_tokens:
-        return limit
-    return _by_order(numbers) or _by_parts(numbers, limit) or limit
+    counts = [number for number in numbers if number not in STATUSES]
+    if limit is None or limit.max_tokens is None or limit.requested_tokens is None:
+        return _by_order(counts) or _by_parts(counts, limit) or limit
+    return _with_rest(counts, limit.max_tokens, limit.requested_tokens) or limit
 
 
 def _by_sum(numbers: list[int]) -> Limit | None:
     """Prompt and output add up to what was asked for; the number that is left is what fits."""
     for (one, before), (two, after) in combinations(enumerate(numbers), 2):
-        if before + after in numbers:
-            left = {number for at, number in enumerate(numbers) if at not in (one, two) and number < before + after}
+        if (asked := before + after) in numbers:
+            left = {fits for at, fits in enumerate(numbers) if at not in (one, two) and fits < asked} - STATUSES
             if len(left) == 1:
-                return Limit(max_tokens=left.pop(), requested_tokens=before + after)
+                return Limit(max_tokens=left.pop(), requested_tokens=asked)
     return None
 
 
@@ -105,6 +106,16 @@ def _by_parts(numbers: list[int], limit: Limit | None) -> Limit | None:
     asked = limit.input_tokens + limit.output_tokens
     left = {number for number in numbers if _FEWEST <= number < asked} - {limit.input_tokens, limit.output_tokens}
     return replace(limit, max_tokens=left.pop(), requested_tokens=asked) if len(left) == 1 else None
+
+
+def _with_rest(numbers: list[int], fits: int, asked: int) -> Limit | None:
+    """Where less was asked for than fits, the one other number comes on top of it, if it makes the sum too much.
+
+    Without such a number it stays less: servers count in their own ways.
+    """
+    rest = set(numbers) - {fits, asked}
+    more = rest.pop() if len(rest) == 1 else 0
+    return Limit(max_tokens=fits, requested_tokens=asked + more) if asked <= fits < asked + more else None
 
 
 def _made(fits: int | None, asked: int | None, before: int | None, after: int | None) -> Limit | None:

@@ -178,10 +178,11 @@ RULES: Final = (
         types=("loadapikeyerror",),
         pairs=(
             near(
-                "key keys apikey token credential credentials authentication auth signature",
+                "key keys apikey credential credentials authentication auth signature",
                 "invalid, incorrect, wrong, missing, expired, revoked, not set, not found, denied, failed, "
                 "not provided, not valid, could not, mismatch",
             ),
+            near("token", "expired, revoked, incorrect, wrong, missing, not provided, not valid, mismatch"),
             then("no", "key, api key, apikey, credential, credentials, authentication"),
         ),
         hints=(

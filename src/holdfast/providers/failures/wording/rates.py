@@ -103,6 +103,7 @@ RULES: Final = (
             "model is busy",
             "service is busy",
             "too busy",
+            "requests currently overload",
             "high traffic",
             "total request limit",
             "total limit ... worker",

@@ -112,6 +112,7 @@ RULES: Final = (
             "exceeds the maximum context",
             "prompt is too long",
             "prompt too long",
+            "input length ... range",
             "total number of tokens",
             "length of the model",
             "token limit of the model",
