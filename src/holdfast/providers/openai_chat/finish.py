@@ -33,6 +33,7 @@ _REASONS: Final[dict[str, FinishReason]] = {
     "safety": "content_filter",  # Google's words, through gateways
     "recitation": "content_filter",
     "blocklist": "content_filter",
+    "blacklist": "content_filter",  # GigaChat
     "prohibited_content": "content_filter",
     "spii": "content_filter",
     "image_safety": "content_filter",

@@ -63,7 +63,6 @@ RULES: Final = (
             "internal failure",
             "engine error",
             "engine died",
-            "background loop has errored",
             "oom",
             "out of memory",
             "segmentation fault",

@@ -67,6 +67,7 @@ RULES: Final = (
             "llama runner process",
             "enginedeaderror",
             "engine core died",
+            "background loop has errored",
         ),
         meaning="The process that runs the model died or broke.",
     ),
