@@ -50,6 +50,7 @@ _FITS: Final = (
     Clue("maximum number", 60),
     Clue("max input tokens", 24),
     Clue("max is", 3),
+    Clue("(max", 1),
     Clue(", max", 1),
     Clue("max size", 24),
     Clue("max length", 24),

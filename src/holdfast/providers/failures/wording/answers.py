@@ -89,6 +89,7 @@ RULES: Final = (
             "did not return any content",
             "no message in response",
             "no content generated",
+            "json segment",
             "failed to process successful response",
             "invalid error response format",
             "unexpected event order",

@@ -270,6 +270,7 @@ RULES: Final = (
             "did not pass ... moderation",
             "violates our",
             "content was blocked",
+            "usage guidelines",
             "in violation of our",
             "violation of ... policy",
             "violation of ... policies",

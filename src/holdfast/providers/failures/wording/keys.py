@@ -132,6 +132,8 @@ RULES: Final = (
             "authenticationerror",
             "unsupported authentication method",
             "could not resolve authentication",
+            "get a key at",
+            "api_key set",
             "organization ... does not exist",
             "unregistered",
             "without established identity",

@@ -13,10 +13,9 @@ NOT_LOADED: Final = Rule(
     error=ServerError,
     source="Ollama 500 'model requires more system memory'; llama.cpp, vLLM: out of memory while loading",
     phrases=(
-        "more system memory",
         "unable to load model",
         "error loading model",
-        "system memory available",
+        "system memory",
         "load the model ... memory",
         "failed to load model",
         "unable to allocate",

@@ -67,7 +67,7 @@ RULES: Final = (
             "llama runner process",
             "enginedeaderror",
             "engine core died",
-            "background loop has errored",
+            "background loop ... errored",
         ),
         meaning="The process that runs the model died or broke.",
     ),
