@@ -14,6 +14,18 @@ from holdfast.providers.failures.rule import Rule
 
 ENDED_HERE: Final = (
     Rule(
+        name="proxy-refused",
+        error=ModelConnectionError,
+        source="urllib3, requests, aiohttp: the status in the text is the proxy's",
+        phrases=(
+            "tunnel connection failed",
+            "connect to proxy",
+        ),
+        phase="connect",
+        meaning="The proxy between here and the server let nothing through.",
+        advice="Check the proxy's address and its rights.",
+    ),
+    Rule(
         name="certificate-refused",
         error=ModelConnectionError,
         source="OpenSSL's alerts and verification errors, as Python, Node and Go print them",
