@@ -137,3 +137,9 @@ def test_no_key_is_repeated(holdfast):
     text = f"openai.AuthenticationError: Error code: 401 - Incorrect API key provided: {key}"
     for options in ((), ("--json",)):
         assert key not in holdfast("explain", *options, given=text).output
+
+
+def test_a_text_can_stand_on_the_command_line(holdfast):
+    done = holdfast("explain", "Error code: 429 - {'error': {'message': 'Rate limit reached for gpt-5'}}" + " x" * 300)
+    assert done.exit_code == 0
+    assert "RateLimitError" in done.stdout

@@ -14,7 +14,7 @@ from holdfast.cli.batch import Batch, run_batch
 from holdfast.cli.chain import Chain, build, configured
 from holdfast.cli.chatting import Chat, check_model
 from holdfast.cli.console import complain
-from holdfast.cli.explaining import explain_input
+from holdfast.cli.explaining import explain_input, file_or_text
 from holdfast.cli.serving import serve_scenario
 from holdfast.errors import ConfigurationError
 from holdfast.recovery.screen import OnBreak
@@ -193,8 +193,11 @@ def run(
 
 @app.command()
 def explain(
-    file: Annotated[
-        Path | None, typer.Argument(help="An error body, a response, an exception text or a log; default: stdin.")
+    failure: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="file | text", help="An error body, a response, an exception text or a log; default: stdin."
+        ),
     ] = None,
     status: Annotated[int | None, typer.Option(help="The HTTP status it came with.")] = None,
     header: Annotated[
@@ -207,15 +210,16 @@ def explain(
 ) -> None:
     """Say what a failure is, why we think so, what Holdfast does about it, and what you can do.
 
-    [b]holdfast explain error.json --status 429[/]   one failure
+    [b]holdfast explain "Error code: 429 - ..."[/]   one failure
+    [b]holdfast explain error.json --status 429[/]   one failure, in a file
     [b]holdfast explain < app.log[/]                 a table of all failures in a log
 
     Exit code 0: something was recognised. 1: nothing was. 2: the command line is wrong.
     """
     with complain():
-        if file is None and sys.stdin.isatty():
-            raise ConfigurationError("Give a file, or pipe something in: holdfast explain < app.log")
-        data = sys.stdin.buffer.read() if file is None else file.read_bytes()
+        if failure is None and sys.stdin.isatty():
+            raise ConfigurationError("Give a file or a text, or pipe something in: holdfast explain < app.log")
+        data = sys.stdin.buffer.read() if failure is None else file_or_text(failure)
         code = explain_input(data, status=status, headers=header or [], provider=provider, as_log=log, as_json=json)
     raise typer.Exit(code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -16,6 +17,16 @@ from holdfast.providers.failures.logs import Row, summarise
 
 _BOUND: Final = 1 << 20
 _LOG_LINES: Final = 3
+
+
+def file_or_text(given: str) -> bytes:
+    """What is in the file of this name; or the text itself, where it has blanks and no file is called so."""
+    try:
+        return Path(given).read_bytes()
+    except OSError:  # a long text is no name that a file could have
+        if " " in given.strip():
+            return given.encode()
+        raise
 
 
 def explain_input(
