@@ -13,7 +13,7 @@ import msgspec
 
 from holdfast.errors import InvalidResponseError, ModelError
 from holdfast.providers.failures.answers import failure_in_answer
-from holdfast.providers.failures.body import BOUND, read_body, reading_of
+from holdfast.providers.failures.body import BOUND, EXCEPTION, read_body, reading_of
 from holdfast.providers.failures.naming import name_failure
 from holdfast.providers.failures.origin import origin_of
 from holdfast.providers.failures.reading import Reading
@@ -179,11 +179,16 @@ def _carries_error(value: Mapping[str, Any]) -> bool:
         return True
     if isinstance(value.get("last_error"), Mapping):  # OpenAI: a run of the Assistants API
         return True
-    return any(isinstance(holder := value.get(name), Mapping) and _not_well(holder) for name in _HOLDERS)
+    if any(isinstance(holder := value.get(name), Mapping) and _not_well(holder) for name in _HOLDERS):
+        return True
+    return any(isinstance(name, str) and name.endswith(EXCEPTION) for name in value)
 
 
 def _not_well(holder: Mapping[str, Any]) -> bool:
     codes = (holder.get("status_code"), holder.get("code"))
+    details = holder.get("status_details")  # OpenAI Realtime
+    if isinstance(details, Mapping) and details.get("error"):
+        return True
     return bool(holder.get("error") or holder.get("Error")) or any(
         isinstance(code, int) and code not in (0, 200) for code in codes
     )

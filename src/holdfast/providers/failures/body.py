@@ -21,6 +21,8 @@ BOUND: Final = 65_536
 _OCTETS: Final = (bytes, bytearray, memoryview)
 _DEPTH: Final = 8
 _FIELDS: Final = 400
+EXCEPTION: Final = "Exception"
+"""How the names of AWS's errors end; in events of a stream such a name is a field."""
 _HEADER_CODES: Final = (":exception-type", ":error-code", "x-amzn-errortype")  # AWS
 _RELAYED: Final = frozenset((None, 200, 500, 502))  # what a relay answers when something behind it failed
 _BEHIND: Final = re.compile(r"(?:failed with|bad response|returned) status code:? ([45]\d\d)\b")
@@ -111,6 +113,8 @@ def _field(role: Role, name: str, value: Any, reading: Reading, depth: int) -> N
     if role.fact:
         reading.fact(role, name, value)
     if isinstance(value, (dict, list, tuple)):
+        if role is OTHER and str(name).endswith(EXCEPTION):
+            reading.code(str(name))
         if not role.skipped:
             _walk(value, reading, depth + 1)
     elif (role.code or role.status) and isinstance(value, int) and not isinstance(value, bool):

@@ -63,7 +63,10 @@ RULES: Final = (
         name="bad-parameter",
         error=InvalidRequestError,
         source="OpenAI 'Error codes': unsupported and invalid values; FastAPI's validation; DashScope; MiniMax",
-        codes=("malformed_json",),
+        codes=(
+            "malformed_json",
+            "conversation_already_has_active_response",
+        ),
         phrases=(
             "has an empty",
             "empty text parameter",

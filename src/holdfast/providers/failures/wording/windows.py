@@ -112,6 +112,8 @@ RULES: Final = (
             "exceeds the maximum context",
             "prompt is too long",
             "prompt too long",
+            "token count ... supports up to",
+            "token count ... only supports",
             "input length ... range",
             "total number of tokens",
             "length of the model",
