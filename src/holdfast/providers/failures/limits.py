@@ -86,7 +86,8 @@ def _by_size(limit: Limit | None, evidence: Evidence) -> Limit | None:
 def _by_sum(numbers: list[int]) -> Limit | None:
     """Prompt and output add up to what was asked for; the number that is left is what fits."""
     for (one, before), (two, after) in combinations(enumerate(numbers), 2):
-        if (asked := before + after) in numbers:
+        asked = before + after
+        if numbers.count(asked) > (asked in (before, after)):  # it stands there itself; a part of 0 adds nothing
             left = {fits for at, fits in enumerate(numbers) if at not in (one, two) and fits < asked} - STATUSES
             if len(left) == 1:
                 return Limit(max_tokens=left.pop(), requested_tokens=asked)

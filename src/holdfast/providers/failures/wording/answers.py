@@ -40,6 +40,7 @@ RULES: Final = (
             "bad_response",
             "empty_response",
             "malformed_function_call",
+            "incomplete_generation",
             "unexpected_tool_call",
             "malformed_model_output",
             "malformed_tool_use",

@@ -46,8 +46,8 @@ CLOSED: Final = (
         phrases=(
             "location is not supported",
             "country, region, or territory not supported",
-            "in your country",
-            "in your region",
+            "your country",
+            "your region",
             "region is not supported",
             "region not supported",
             "unsupported countries",
