@@ -16,7 +16,7 @@ from holdfast.providers.failures.finish import failure_of_finish
         ("IMAGE_SAFETY", "content_filter"), ("content_filtered", "content_filter"),
         ("guardrail_intervened", "content_filter"), ("sensitive", "content_filter"), ("MODEL_ARMOR", "content_filter"),
         ("MALFORMED_FUNCTION_CALL", "malformed_response"), ("malformed_tool_use", "malformed_response"),
-        ("error", "server_error"), ("network_error", "server_error"), ("insufficient_system_resource", "server_error"),
+        ("error", "server_error"), ("network_error", "server_error"), ("insufficient_system_resource", "overloaded"),
     ],
 )  # fmt: skip
 def test_a_finish_reason_that_is_a_failure_gets_its_name(word: str, kind: str) -> None:

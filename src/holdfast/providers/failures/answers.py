@@ -11,6 +11,7 @@ from holdfast.providers.failures.finish import (
     CUT_ARGUMENTS,
     EMPTY,
     FAILED,
+    NO_ROOM,
     PROMPT_BLOCKED,
     REFUSED,
     failure,
@@ -59,7 +60,7 @@ def _chat(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
     if not isinstance(choice, Mapping):
         return None
     finish = _word(choice.get("finish_reason"))
-    if rule_of_finish(finish) is FAILED:  # OpenRouter: what came before is a part of an answer
+    if rule_of_finish(finish) in (FAILED, NO_ROOM):  # OpenRouter: what came before is a part of an answer
         return failure_of_finish(provider, finish, choice)
     if isinstance(message := choice.get("message"), Mapping):
         return _chat_message(message, choice, provider)

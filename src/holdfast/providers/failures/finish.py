@@ -10,6 +10,7 @@ from holdfast.errors import (
     ContextOverflowError,
     InvalidResponseError,
     ModelError,
+    OverloadedError,
     Scope,
     ServerError,
 )
@@ -46,6 +47,12 @@ FAILED: Final = Rule(
     source="OpenRouter, Mistral, Cohere `error`; Zhipu `network_error`; Responses `failed`, `cancelled`",
     meaning="The provider says that generation failed.",
 )
+NO_ROOM: Final = Rule(
+    name="finish-no-room",
+    error=OverloadedError,
+    source="DeepSeek `insufficient_system_resource`: broken off because the inference system ran short",
+    meaning="The provider had no resources left to finish the answer.",
+)
 WINDOW_FULL: Final = Rule(
     name="finish-window-full",
     error=ContextOverflowError,
@@ -64,7 +71,7 @@ CUT_ARGUMENTS: Final = Rule(
     source="every wire: a tool call whose arguments are not the text of a JSON object",
     meaning="The arguments of a tool call stop in the middle.",
 )
-RULES: Final = (PROMPT_BLOCKED, REFUSED, BROKEN, FAILED, WINDOW_FULL, EMPTY, CUT_ARGUMENTS)
+RULES: Final = (PROMPT_BLOCKED, REFUSED, BROKEN, FAILED, NO_ROOM, WINDOW_FULL, EMPTY, CUT_ARGUMENTS)
 """Rules of failures inside a success."""
 
 _WORDS: Final[Mapping[str, Rule]] = {
@@ -103,9 +110,8 @@ _WORDS: Final[Mapping[str, Rule]] = {
         ),
         BROKEN,
     ),
-    **dict.fromkeys(
-        ("error", "network_error", "failed", "cancelled", "time_limit", "abort", "insufficient_system_resource"), FAILED
-    ),
+    **dict.fromkeys(("error", "network_error", "failed", "cancelled", "time_limit", "abort"), FAILED),
+    "insufficient_system_resource": NO_ROOM,
     **dict.fromkeys(("model_context_window_exceeded", "error_limit"), WINDOW_FULL),
 }
 
