@@ -126,6 +126,8 @@ RULES: Final = (
             "task failed as a result of our safety system",
             "finish_reason is 3",
             "finish_reason is 4",
+            "finishreason is 3",
+            "finishreason is 4",
             "finish reason 3",
             "finish reason 4",
             "reciting from copyrighted",

@@ -137,6 +137,7 @@ RULES: Final = (
             "invalid base64",
             "must contain the word json",
             "must be a string",
+            "must provide",
             "at least 1 token",
             "at least one token",
             "must be an integer",
