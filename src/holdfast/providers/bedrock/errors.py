@@ -60,15 +60,18 @@ RULES: Final = (
     Rule(
         name="aws-model-stream",
         error=ServerError,
-        source="Bedrock InvokeModelWithResponseStream: ModelStreamErrorException (424), InternalServerException (500)",
+        source=(
+            "Bedrock InvokeModelWithResponseStream: ModelStreamErrorException (424), InternalServerException (500);"
+            " InvokeModel: ModelErrorException (424), 'an error while processing the model'"
+        ),
         codes=("internalserverexception", "internalfailure"),
-        types=("modelstreamerrorexception",),
+        types=("modelstreamerrorexception", "modelerrorexception"),
     ),
     Rule(
         name="aws-model-error",
         error=InvalidResponseError,
-        source="Bedrock InvokeModel: ModelErrorException (424), 'an error while processing the model'",
-        codes=("modelerrorexception",),
+        source="Bedrock Converse: ModelErrorException (424), 'invalid sequence as part of ToolUse'",
+        phrases=("invalid sequence",),
     ),
     Rule(
         name="aws-credentials",

@@ -25,6 +25,9 @@ _THOUGHTS: Final = ("reasoning", "reasoning_content")  # no answer, but a chunk 
 _NUMBERED: Final = {3: "SAFETY", 4: "RECITATION"}  # Google's Python SDK prints the numbers of its enum
 
 
+_CANNED: Final = "blacklist"  # GigaChat: the text is the provider's own sentence, in place of an answer
+
+
 def failure_in_answer(body: Any, *, provider: str | None = None) -> ModelError | None:
     """The failure in a whole response with status 200, in any of the wires' forms; None for an answer of use.
 
@@ -60,7 +63,10 @@ def _chat(body: Mapping[str, Any], provider: str | None) -> ModelError | None:
     if not isinstance(choice, Mapping):
         return None
     finish = _word(choice.get("finish_reason"))
-    if rule_of_finish(finish) in (FAILED, NO_ROOM):  # OpenRouter: what came before is a part of an answer
+    if rule_of_finish(finish) in (FAILED, NO_ROOM):  # OpenRouter: what came before is a part of an answer,
+        native = _word(choice.get("native_finish_reason"))  # and this is the word of the provider behind it
+        return failure_of_finish(provider, native, choice) or failure_of_finish(provider, finish, choice)
+    if finish == _CANNED:
         return failure_of_finish(provider, finish, choice)
     if isinstance(message := choice.get("message"), Mapping):
         return _chat_message(message, choice, provider)

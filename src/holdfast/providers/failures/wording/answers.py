@@ -35,7 +35,6 @@ RULES: Final = (
             "apiresponsevalidationerror",
             "responsevalidationerror",
             "outputparserexception",
-            "modelerrorexception",
             "bad_response_body",
             "bad_response",
             "empty_response",

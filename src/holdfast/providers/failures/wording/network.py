@@ -39,6 +39,7 @@ ENDED_HERE: Final = (
             "unable to verify the first certificate",
             "certificate has expired",
             "certificate is not valid",
+            "invalid ssl certificate",
             "hostname mismatch",
             "handshake failure",
             "wrong version number",

@@ -31,6 +31,7 @@ RULES: Final = (
         source="OpenAI, Anthropic, Google, Mistral 400: a tool call without its result, a result without its call",
         phrases=(
             "must be followed by tool messages",
+            "tool result ... not found",
             "must be a response to",
             "tool_use ids were found without tool_result",
             "tool_use blocks ... tool_result",

@@ -46,8 +46,10 @@ CLOSED: Final = (
         phrases=(
             "location is not supported",
             "country, region, or territory not supported",
-            "your country",
-            "your region",
+            "in your country",
+            "in your region",
+            "serve your country",
+            "serve your region",
             "region is not supported",
             "region not supported",
             "unsupported countries",
