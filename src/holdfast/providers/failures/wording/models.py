@@ -137,6 +137,8 @@ RULES: Final = (
             "publisher model ... not found",
             "publisher model ... was not found",
             "no such model",
+            "listmodels",
+            "support generatecontent",
             "existing model or endpoint",
             "does not have the model",
             "faded out",
@@ -214,7 +216,7 @@ RULES: Final = (
                 "no longer, not recognized, unrecognized, not loaded, not deployed, unable to access, "
                 "no such",
             ),
-            near("identifier", "model"),
+            then("model", "identifier"),
             then("model models deployment engine", "unsupported, not supported, not available"),
         ),
         hints=(

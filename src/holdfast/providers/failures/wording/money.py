@@ -103,7 +103,7 @@ RULES: Final = (
         ),
         pairs=(
             near("limit", "upgrade to"),
-            then("usage", "limit"),
+            near("reached hit exceeded reset resets", "usage limit, usage limits"),
             near(
                 "session weekly monthly plan subscription allowance",
                 "limit, quota, credits, reached, exceeded, exhausted, used up, expired",
@@ -271,7 +271,7 @@ RULES: Final = (
                 "not enough, expired, overdue, reached, required, upgrade, add, recharge, top up",
             ),
             near("quota", "insufficient, exhausted, depleted, used up, not enough, expired"),
-            near("usage", "limits, specified, run out, left, used up, all used"),
+            near("usage", "limits you specified, specified api, run out, left, used up, all used"),
             then("credit account paid", "balance"),
             near("billing", "plan, quota, credits, payment, overdue"),
             near("balance", "add funds, top up, recharge, purchase"),

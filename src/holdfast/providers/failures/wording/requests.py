@@ -235,7 +235,7 @@ RULES: Final = (
             "ungültig",
             "некорректн",
         ),
-        not_at=(401, 402, 403, 404, 429, 502, 503, 504, 529),
+        not_at=(401, 402, 403, 429, 502, 503, 504, 529),
         meaning="A parameter is wrong, or this model does not take it.",
     ),
 )

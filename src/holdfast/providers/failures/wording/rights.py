@@ -230,7 +230,7 @@ RULES: Final = (
                 "restricted, terminated, not authorized, not supported, unsupported, not available, upgrade, "
                 "verified, only",
             ),
-            near("user client", "not permitted, forbidden, disabled, suspended, banned, not authorized, upgrade"),
+            near("user client", "forbidden, disabled, suspended, banned, not authorized, upgrade"),
         ),
         hints=(
             "paid plan",
