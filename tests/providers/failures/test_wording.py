@@ -142,6 +142,27 @@ def test_a_wording_has_one_name(kind: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (400, "Invalid value: 'binary'. Supported values are: 'text', 'image_url' and 'refusal'.", "invalid_request"),
+        (400, "Invalid schema: 'required' has to name every key in properties", "invalid_request"),
+        (400, "'user' is not permitted here: only assistant and tool", "invalid_request"),
+        (400, "The identifier of the function is not valid for this model", "invalid_request"),
+        (400, "invalid request: message must be at least 1 token long", "invalid_request"),
+        (400, "max_tokens (9000) is larger than the maximum of 8192", "invalid_request"),
+        (400, "Usage: limit must be a number", "invalid_request"),
+        (404, "This model does not support function calling", "invalid_request"),
+        (429, "Rate limit reached for gpt-5. Check your plan and billing details to raise it.", "rate_limit"),
+        (500, "GPU memory usage is over the limit", "server_error"),
+    ],
+)
+def test_words_of_other_failures_do_not_mislead(status: int, message: str, kind: str) -> None:
+    error = classify(status=status, body={"error": {"message": message, "type": "invalid_request_error"}})
+    assert error is not None
+    assert error.kind == kind, error.proof
+
+
+@pytest.mark.parametrize(
     ("provider", "status", "body", "kind"),
     [
         ("anthropic", 400, {"type": "error", "error": {"type": "invalid_request_error", "message": "Your credit balance is too low"}}, "quota_exhausted"),
