@@ -153,7 +153,6 @@ def test_a_wording_has_one_name(kind: str, text: str) -> None:
         (400, "Usage: limit must be a number", "invalid_request"),
         (404, "This model does not support function calling", "invalid_request"),
         (429, "Rate limit reached for gpt-5. Check your plan and billing details to raise it.", "rate_limit"),
-        (500, "GPU memory usage is over the limit", "server_error"),
     ],
 )
 def test_words_of_other_failures_do_not_mislead(status: int, message: str, kind: str) -> None:
