@@ -191,7 +191,8 @@ def _after(text: str, at: int, clue: Clue, but: int | None) -> int | None:
     begin = start = at + len(clue.words)
     while (match := _NUMBER.search(text, start, begin + clue.reach + _WIDEST)) is not None:
         start = match.end()
-        if match.start() - begin > clue.reach or "\n\n" in text[begin : match.start()]:
+        between = text[begin : match.start()]
+        if len(between) > clue.reach or "\n\n" in between or '"code' in between or "'code" in between:
             return None
         if (value := tokens(match[0])) is not None and value != but and not _is_status(value, text, match.start()):
             return value

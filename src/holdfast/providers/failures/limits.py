@@ -24,6 +24,7 @@ _MORE: Final = re.compile(
 _RANGE: Final = re.compile(r"\[ ?\d{1,6} ?, ?(\d{1,9}) ?\]")  # DashScope: "Range of input length should be [1, 3072]"
 _ACTUAL: Final = re.compile(r"\(actual/limit\): ?(\d{1,12})/(\d{1,12})")  # xAI
 _LONGEST: Final = 8_000
+_PARTS: Final = 2  # prompt and output
 _FEWEST: Final = 100  # tokens that a window holds
 
 
@@ -79,16 +80,18 @@ def _by_size(limit: Limit | None, evidence: Evidence) -> Limit | None:
         return replace(limit or total, max_tokens=total.max_tokens, requested_tokens=total.requested_tokens)
     counts = [number for number in numbers if number not in STATUSES]
     if limit is None or limit.max_tokens is None or limit.requested_tokens is None:
-        return _by_order(counts) or _by_parts(counts, limit) or limit
-    return _with_rest(counts, limit.max_tokens, limit.requested_tokens) or limit
+        return _by_order(counts) or _by_parts(counts, limit) or _with_rest(counts, limit) or limit
+    return _with_rest(counts, limit) or limit
 
 
 def _by_sum(numbers: list[int]) -> Limit | None:
     """Prompt and output add up to what was asked for; the number that is left is what fits."""
     for (one, before), (two, after) in combinations(enumerate(numbers), 2):
         asked = before + after
-        if numbers.count(asked) > (asked in (before, after)):  # it stands there itself; a part of 0 adds nothing
-            left = {fits for at, fits in enumerate(numbers) if at not in (one, two) and fits < asked} - STATUSES
+        # the sum stands there itself (a part of 0 adds nothing), and the parts are not one number said twice
+        if before != after and numbers.count(asked) > (asked in (before, after)):
+            others = (fits for at, fits in enumerate(numbers) if at not in (one, two))
+            left = {fits for fits in others if _FEWEST <= fits < asked} - STATUSES
             if len(left) == 1:
                 return Limit(max_tokens=left.pop(), requested_tokens=asked)
     return None
@@ -109,14 +112,18 @@ def _by_parts(numbers: list[int], limit: Limit | None) -> Limit | None:
     return replace(limit, max_tokens=left.pop(), requested_tokens=asked) if len(left) == 1 else None
 
 
-def _with_rest(numbers: list[int], fits: int, asked: int) -> Limit | None:
-    """Where less was asked for than fits, the one other number comes on top of it, if it makes the sum too much.
+def _with_rest(numbers: list[int], limit: Limit | None) -> Limit | None:
+    """Where less was asked for than fits, or nothing is said of it, the other numbers are parts of it.
 
-    Without such a number it stays less: servers count in their own ways.
+    If they do not make it too much, it stays less: servers count in their own ways.
     """
+    if limit is None or limit.max_tokens is None:
+        return None
+    fits, asked = limit.max_tokens, limit.requested_tokens or 0
     rest = set(numbers) - {fits, asked}
-    more = rest.pop() if len(rest) == 1 else 0
-    return Limit(max_tokens=fits, requested_tokens=asked + more) if asked <= fits < asked + more else None
+    total = asked + sum(rest)
+    parts = len(rest) + bool(asked)
+    return replace(limit, requested_tokens=total) if asked <= fits < total and parts == _PARTS else None
 
 
 def _made(fits: int | None, asked: int | None, before: int | None, after: int | None) -> Limit | None:

@@ -29,6 +29,7 @@ SHARED: Final[tuple[Rule, ...]] = (
     *rights.CLOSED,
     answers.QUOTED,
     *content.RULES,
+    windows.RESERVED,
     sizes.OUTPUT_CAP,
     servers.NOT_LOADED,
     servers.DEGRADED,

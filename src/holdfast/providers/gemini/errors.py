@@ -28,6 +28,7 @@ from holdfast.providers.failures.wire import WireErrors
 _ZERO: Final = any_of("limit: 0")
 _NO_FREE_TIER: Final = any_of("doesn't have a free quota tier", "does not have a free quota tier")
 _ASKS: Final = ("resource_exhausted", "quotaid", "resourceexhausted", "google")
+_CLASS: Final = frozenset(("google", "resourceexhausted"))
 _PAGE: Final = frozenset(("quota", "ai", "google", "dev"))
 _CREDIT: Final = any_of("credits are depleted", "spending cap", "billing account", "prepayment")
 
@@ -35,9 +36,10 @@ _CREDIT: Final = any_of("credits are depleted", "spending cap", "billing account
 def _quota_failure(evidence: Evidence) -> bool:
     if "resource_exhausted" in evidence.codes or "quotaid" in evidence.details:
         return True
-    if "resourceexhausted" in evidence.names:  # what is left of it in a text: the class's name,
+    words = evidence.words.words
+    if "resourceexhausted" in evidence.names or words >= _CLASS:  # what is left of it in a text: the class's name,
         return True
-    return evidence.words.words >= _PAGE  # or the page that it points to
+    return words >= _PAGE  # or the page that it points to
 
 
 def zero_quota(evidence: Evidence) -> bool:

@@ -19,7 +19,17 @@ def nothing_left_for_output(evidence: Evidence) -> bool:
     return _NEGATIVE.search(evidence.text) is not None
 
 
+RESERVED: Final = Rule(
+    name="no-room-for-output",
+    error=ContextOverflowError,
+    source="vLLM 400: 'max_completion_tokens' is too large, for what the prompt leaves of the window",
+    phrases=("is too large ... maximum context length",),
+    not_at=(429,),
+    meaning="Prompt and output together are longer than the model's window.",
+)
+
 RULES: Final = (
+    RESERVED,
     Rule(
         name="nothing-left-for-output",
         error=ContextOverflowError,
@@ -112,6 +122,7 @@ RULES: Final = (
             "exceeds the maximum context",
             "prompt is too long",
             "prompt too long",
+            "supported sequence length",
             "token count ... supports up to",
             "token count ... only supports",
             "input length ... range",
