@@ -82,7 +82,8 @@ def _walk(value: Any, reading: Reading, depth: int) -> None:
     if depth > _DEPTH or reading.fields <= 0:
         return
     if isinstance(value, dict):
-        for name, inner in islice(value.items(), reading.fields):
+        fields = value.items()
+        for name, inner in fields if len(value) <= reading.fields else islice(fields, reading.fields):
             role = ROLES.get(name) or ROLES.get(str(name).lower(), OTHER)
             if isinstance(inner, str):
                 if role is not OTHER:

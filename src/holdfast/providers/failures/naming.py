@@ -26,7 +26,8 @@ _REQUEST_IDS: Final = (
     "x-correlation-id",
     "cf-ray",
 )
-_MESSAGE: Final = 1_000  # characters of a message
+_ID: Final = 200  # characters of an id,
+_MESSAGE: Final = 1_000  # and of a message
 
 
 def name_failure(
@@ -64,11 +65,11 @@ def _may_be_kept(reading: Reading, error: ModelError) -> bool:
 
 def request_id(headers: Mapping[str, str], asides: Mapping[str, Any]) -> str | None:
     """The provider's id for the request, from its headers or its body."""
-    found = next((headers[name] for name in _REQUEST_IDS if name in headers), None) if headers else None
-    if found is None:
-        inside = asides.get("request_id") or asides.get("requestid")
-        found = inside if isinstance(inside, str) else None
-    return found[:200] if found else None
+    for name in _REQUEST_IDS if headers else ():
+        if name in headers:
+            return headers[name][:_ID]
+    inside = asides.get("request_id", asides.get("requestid")) if asides else None
+    return inside[:_ID] if inside and isinstance(inside, str) else None
 
 
 def _message(reading: Reading) -> str:

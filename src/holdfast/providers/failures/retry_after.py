@@ -84,6 +84,8 @@ def retry_after(reading: Reading, asking: frozenset[str] = ASKING) -> float | No
     `asking` are the words of `ASKING` that are known to be there.
     """
     headers, asides = reading.headers, reading.asides
+    if not headers and not asides and not asking:
+        return None
     behind = _lowered(asides["headers"]) if "headers" in asides else None  # OpenRouter: of the provider behind it
     if not headers and not behind:
         return _in_body(reading, asking, reading.now)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_NUMBER: Final = re.compile(r"(?<![\w.])[3-5]\d\d(?![\w])")
+_NUMBER: Final = re.compile(r"[3-5]\d\d(?!\w)")
+_INSIDE: Final = re.compile(r"[\w.]")  # before a number: it is a piece of something longer
 _REACH: Final = 48  # characters before and after a number that are looked at
 _BEFORE: Final = re.compile(
     r"(?:error code|status[ _]?code|statuscode|http(?:/\d(?:\.\d)?)?(?: status| error| code| code from api)?|\bstatus"
@@ -30,6 +31,8 @@ def status_in(text: str) -> int | None:
     """The first number in `text` that is said to be an HTTP status of a failure."""
     for match in _NUMBER.finditer(text):
         start, end = match.span()
+        if start and _INSIDE.match(text, start - 1) is not None:
+            continue
         before, after = text[max(0, start - _REACH) : start], text[end : end + _REACH]
         if _BEFORE.search(before) or (match[0] > "399" and _is_status(before, after, begins=start <= _REACH)):
             return int(match[0])
