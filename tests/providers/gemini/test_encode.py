@@ -47,11 +47,23 @@ def encoded(*messages: Message, model: str = NEW, **fields: Any) -> dict[str, An
     return body
 
 
+def known(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the opaque parts of the generated histories: they are passed on as they are."""
+    return [part for part in parts if part != {"type": "own"}]
+
+
+def without_own(part: dict[str, Any]) -> dict[str, Any]:
+    """The same, for the parts inside a function's response."""
+    response = part.get("functionResponse", {})
+    if "parts" not in response:
+        return part
+    return {**part, "functionResponse": {**response, "parts": known(response["parts"])}}
+
+
 def accept(body: dict[str, Any]) -> None:
     """The SDK's types take the body."""
     for content in body["contents"]:
-        parts = [part for part in content["parts"] if part != {"type": "own"}]
-        types.Content.model_validate({**content, "parts": parts})
+        types.Content.model_validate({**content, "parts": [*map(without_own, known(content["parts"]))]})
     for tool in body.get("tools", []):
         types.Tool.model_validate(tool)
     types.ToolConfig.model_validate(body.get("toolConfig", {}))
