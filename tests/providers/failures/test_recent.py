@@ -65,6 +65,11 @@ def test_neither_keys_nor_long_texts_stay_in_memory(nothing_known: dict[Any, Any
     assert nothing_known == {}
 
 
+def test_what_cannot_be_searched_for_keys_does_not_stay_in_memory(nothing_known: dict[Any, Any]) -> None:
+    failure({"error": {"message": "Incorrect API key: sk-proj-AbCdEf0123456789AbCd"}, "more": object()}, 401)
+    assert nothing_known == {}
+
+
 def test_nested_details_are_compared_as_well(nothing_known: dict[Any, Any]) -> None:
     for category in ("hate", "violence", "hate"):
         inner = {"content_filter_result": {category: {"filtered": True}}}

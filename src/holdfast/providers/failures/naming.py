@@ -59,8 +59,11 @@ def name_failure(
 
 
 def _may_be_kept(reading: Reading, error: ModelError) -> bool:
-    """Whether the whole of what came is short and holds no key: only that may stay in memory."""
-    return len(reading.raw) < RAW and (error.raw or "") == reading.raw
+    """Whether all that came is at hand, short, and holds no key: only that may stay in memory.
+
+    What could not be written down (`raw` is empty) was not searched for keys either.
+    """
+    return 0 < len(reading.raw) < RAW and error.raw == reading.raw
 
 
 def request_id(headers: Mapping[str, str], asides: Mapping[str, Any]) -> str | None:
