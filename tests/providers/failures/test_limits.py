@@ -113,3 +113,10 @@ def test_however_it_is_said_the_numbers_tell_what_fits(text: str, fits: int, mor
     assert error.kind == "context_overflow"
     assert error.limit is not None
     assert (error.limit.max_tokens, error.limit.requested_tokens) == (fits, asked)
+
+
+def test_what_a_server_says_in_fields_comes_before_any_words() -> None:
+    message = "the prompt is too long: 3000 tokens and 2000 for the output are 5000 tokens, the context window has 4000"
+    error = classify(status=400, body={"error": {"message": message, "n_ctx": 4_096, "n_prompt_tokens": 4_500}})
+    assert error is not None
+    assert error.limit == Limit(max_tokens=4_096, requested_tokens=4_500, input_tokens=4_500)

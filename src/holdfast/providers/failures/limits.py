@@ -6,8 +6,9 @@ What a server says in plain fields comes before any words; of words, the forms o
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -33,21 +34,22 @@ def limit_of(evidence: Evidence, *, above: bool = False) -> Limit | None:
 
     `above`: the failure says that more was asked for than fits, which tells two numbers apart where no word does.
     """
+    stated, words = _in_fields(evidence.details), evidence.words.words
+    if stated is not None or not _BYTES.isdisjoint(words):
+        return stated
     if "limit" not in evidence.memo:
-        evidence.memo["limit"] = _limit_of(evidence)
-    limit: Limit | None = evidence.memo["limit"]
-    return _by_size(limit, evidence) if above and _BYTES.isdisjoint(evidence.words.words) else limit
+        evidence.memo["limit"] = limit_in(evidence.text, words)
+    said: Limit | None = evidence.memo["limit"]
+    return _by_size(said, evidence.text) if above else said
 
 
-def _limit_of(evidence: Evidence) -> Limit | None:
-    details = evidence.details
+def _in_fields(details: Mapping[str, Any]) -> Limit | None:
     window, prompt = tokens(details.get("n_ctx")), tokens(details.get("n_prompt_tokens"))
     if window is not None and prompt is not None:  # llama.cpp
         return Limit(max_tokens=window, requested_tokens=prompt, input_tokens=prompt)
     if "token" in str(details.get("quotametric", "")) and (quota := tokens(details.get("quotavalue"))) is not None:
         return Limit(max_tokens=quota)  # google.rpc.QuotaFailure
-    words = evidence.words.words
-    return limit_in(evidence.text, words) if _BYTES.isdisjoint(words) else None
+    return None
 
 
 def limit_in(text: str, words: frozenset[str] | None = None) -> Limit | None:
@@ -73,9 +75,9 @@ def _by_clues(text: str, words: frozenset[str]) -> Limit | None:
     return _made(fits, asked, number_by(clues.before, text, but=fits), number_by(clues.after, text, but=fits))
 
 
-def _by_size(limit: Limit | None, evidence: Evidence) -> Limit | None:
+def _by_size(limit: Limit | None, text: str) -> Limit | None:
     """The limit as the numbers themselves tell it, where they do; else as the clues have it."""
-    numbers = numbers_in(evidence.text[:_LONGEST])
+    numbers = numbers_in(text[:_LONGEST])
     if (total := _by_sum(numbers)) is not None:
         return replace(limit or total, max_tokens=total.max_tokens, requested_tokens=total.requested_tokens)
     counts = [number for number in numbers if number not in STATUSES]
