@@ -16,7 +16,7 @@ from holdfast.providers.failures.answers import failure_in_answer
 from holdfast.providers.failures.body import BOUND, EXCEPTION, read_body, reading_of
 from holdfast.providers.failures.naming import name_failure
 from holdfast.providers.failures.origin import origin_of
-from holdfast.providers.failures.reading import Reading
+from holdfast.providers.failures.reading import Reading, lowered
 from holdfast.providers.failures.words import names
 from holdfast.providers.openai_responses.errors import TABLE
 
@@ -93,12 +93,12 @@ def classify(
     Returns:
         The error, or None for a response with a status of 2xx and nothing wrong in its body.
     """
-    lowered = _lower(headers)
+    headers = lowered(headers)
     if isinstance(exception_or_text, BaseException):
-        return _of_exception(exception_or_text, provider, status, lowered, body, now)
+        return _of_exception(exception_or_text, provider, status, headers, body, now)
     if exception_or_text is not None:
-        return _of_text(str(exception_or_text), provider, status, lowered, body, now)
-    return _of_response(provider, status, lowered, body, now)
+        return _of_text(str(exception_or_text), provider, status, headers, body, now)
+    return _of_response(provider, status, headers, body, now)
 
 
 def _of_text(
@@ -337,10 +337,10 @@ def _status(exception: BaseException, response: Any) -> int | None:
 def _headers(exception: BaseException, response: Any) -> Mapping[str, str]:
     if isinstance(response, Mapping):
         metadata = response.get("ResponseMetadata")
-        return _lower(metadata.get("HTTPHeaders")) if isinstance(metadata, Mapping) else {}
+        return lowered(metadata.get("HTTPHeaders")) if isinstance(metadata, Mapping) else {}
     for holder, attributes in ((exception, _HEADER_NAMES), (response, ("headers",))):
         for name in attributes:
-            if found := _lower(_get(holder, name)):
+            if found := lowered(_get(holder, name)):
                 return found
     return {}
 
@@ -351,17 +351,6 @@ def _module_provider(exception: BaseException) -> str | None:
         return told
     root = type(exception).__module__.partition(".")[0]
     return {"anthropic": "anthropic", "botocore": "bedrock", "google": "google", "groq": "groq"}.get(root)
-
-
-def _lower(headers: Any) -> dict[str, str]:
-    """Headers with lower-case names, from any mapping or list of pairs."""
-    if not headers:
-        return {}
-    try:
-        pairs = headers.items() if hasattr(headers, "items") else headers
-        return {str(name).lower(): str(value) for name, value in pairs}
-    except Exception:  # noqa: BLE001  # a foreign object may do anything
-        return {}
 
 
 def _get(holder: Any, name: str) -> Any:

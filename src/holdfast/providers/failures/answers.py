@@ -23,8 +23,6 @@ from holdfast.providers.guardrail import INTERVENED, blocked
 _USEFUL: Final = ("content", "tool_calls", "function_call", "audio", "images")
 _THOUGHTS: Final = ("reasoning", "reasoning_content")  # no answer, but a chunk that brings them is no empty one
 _NUMBERED: Final = {3: "SAFETY", 4: "RECITATION"}  # Google's Python SDK prints the numbers of its enum
-
-
 _CANNED: Final = "blacklist"  # GigaChat: the text is the provider's own sentence, in place of an answer
 
 

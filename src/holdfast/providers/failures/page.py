@@ -77,7 +77,7 @@ _SECTIONS: Final[tuple[tuple[str, str, tuple[Rule, ...]], ...]] = (
     ("Any server: content", "", content.RULES),
     ("Any server: keys", "", keys.RULES),
     ("Any server: models", "", models.RULES),
-    ("Any server: rights", "", (*rights.CLOSED, *rights.RULES)),
+    ("Any server: rights", "", (*rights.STATED, *rights.RULES)),
     ("Any server: the request", "", (requests.NOT_READ, *requests.RULES)),
     ("What was stopped", "", stops.RULES),
     ("The network and the clock", "", (*network.ENDED_HERE, *network.RULES)),

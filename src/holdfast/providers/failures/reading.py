@@ -92,5 +92,16 @@ def ends(text: str) -> str:
     return text if len(text) <= _WHOLE else f"{text[:MESSAGE]} ... {text[-MESSAGE:]}"
 
 
+def lowered(headers: Any) -> dict[str, str]:
+    """Headers with lower-case names, from any mapping or list of pairs."""
+    if not headers:
+        return {}
+    try:
+        pairs = headers.items() if hasattr(headers, "items") else headers
+        return {str(name).lower(): str(value) for name, value in pairs}
+    except Exception:  # noqa: BLE001  # a foreign object may do anything
+        return {}
+
+
 def _status(word: str) -> int | None:
     return int(word) if len(word) == _STATUS and "299" < word < "600" and word.isascii() and word.isdigit() else None

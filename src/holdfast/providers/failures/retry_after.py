@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from holdfast.providers.failures.reading import Reading
+from holdfast.providers.failures.reading import Reading, lowered
 from holdfast.providers.failures.words import names
 
 _LONGEST: Final = 366 * 86_400.0  # anything longer is no waiting time
@@ -86,7 +86,7 @@ def retry_after(reading: Reading, asking: frozenset[str] = ASKING) -> float | No
     headers, asides = reading.headers, reading.asides
     if not headers and not asides and not asking:
         return None
-    behind = _lowered(asides["headers"]) if "headers" in asides else None  # OpenRouter: of the provider behind it
+    behind = lowered(asides["headers"]) if "headers" in asides else None  # OpenRouter: of the provider behind it
     if not headers and not behind:
         return _in_body(reading, asking, reading.now)
     clock = _clock(headers, reading.now)
@@ -98,10 +98,6 @@ def retry_after(reading: Reading, asking: frozenset[str] = ASKING) -> float | No
     if found is None:
         found = _from_resets(headers, clock)
     return _from_resets(behind, clock) if found is None and behind else found
-
-
-def _lowered(headers: Any) -> Mapping[str, str]:
-    return {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
 
 
 def _in_body(reading: Reading, asking: frozenset[str], clock: float | None) -> float | None:

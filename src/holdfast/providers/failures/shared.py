@@ -26,7 +26,7 @@ SHARED: Final[tuple[Rule, ...]] = (
     *compatible.RULES,
     rates.STATED,
     *money.RULES,
-    *rights.CLOSED,
+    *rights.STATED,
     answers.QUOTED,
     *content.RULES,
     windows.RESERVED,

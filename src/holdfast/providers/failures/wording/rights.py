@@ -8,7 +8,7 @@ from holdfast.errors import PermissionDeniedError
 from holdfast.providers.failures.phrases import near
 from holdfast.providers.failures.rule import Rule
 
-CLOSED: Final = (
+STATED: Final = (
     Rule(
         name="account-closed",
         error=PermissionDeniedError,
