@@ -11,11 +11,11 @@ import pytest
 
 from holdfast.errors import ModelError
 from holdfast.providers.classify import classify
-from holdfast.providers.failures.again import retry_same, rules
+from holdfast.providers.failures.again import rules
+from labelled import raw, wrong
 
 CORPUS = Path(__file__).parents[4] / "shared" / "failures" / "failures.jsonl"
 ROWS = [json.loads(line) for line in CORPUS.read_text().splitlines()] if CORPUS.exists() else []
-NAMES = {"stream_interrupted": "connection"}
 WIRES = {
     "messages": "anthropic",
     "count-tokens": "anthropic",
@@ -37,10 +37,6 @@ def errors_of(row: dict[str, Any]) -> Any:
     return import_module(f"holdfast.providers.{WIRES.get(row['api'], 'openai_chat')}.errors")
 
 
-def raw(body: Any) -> bytes:
-    return body.encode() if isinstance(body, str) else json.dumps(body, ensure_ascii=False).encode()
-
-
 def doors(row: dict[str, Any]) -> list[tuple[str, ModelError | None]]:
     """What each way in says of a row."""
     found: list[tuple[str, ModelError | None]] = []
@@ -54,28 +50,6 @@ def doors(row: dict[str, Any]) -> list[tuple[str, ModelError | None]]:
     if row["text"] is not None:
         found.append(("text", classify(row["text"])))
     return found
-
-
-def wrong(row: dict[str, Any], error: ModelError | None) -> str | None:
-    """What is wrong with an error for a row, in words; None when all is right."""
-    if error is None:
-        return "no failure seen"
-    kind = NAMES.get(error.kind, error.kind)
-    if kind == "server_error" and row["kind"] == "cancelled" and row["retry_same"]:
-        kind = "cancelled"  # cancelled at the provider's side is the provider's failure
-    if kind not in (row["kind"], *row.get("alt", ())):
-        return f"{kind} for {row['kind']}"
-    if retry_same(error) != row["retry_same"]:
-        return f"retry_same is {row['retry_same']}"
-    wait = row.get("retry_after_s")
-    if wait is not None and (error.retry_after is None or abs(error.retry_after - wait) > 0.01 * max(1, wait)):
-        return f"retry_after {error.retry_after} for {wait}"
-    if row.get("scope") and error.scope != row["scope"]:
-        return f"scope {error.scope} for {row['scope']}"
-    for name, value in (row.get("limit") or {}).items():
-        if value is not None and getattr(error.limit, name, None) != value:
-            return f"{name} is not {value} in {error.limit}"
-    return None
 
 
 def test_at_least_97_percent_of_the_rows_get_their_right_name_and_facts_by_every_door() -> None:

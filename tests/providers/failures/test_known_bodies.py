@@ -11,23 +11,19 @@ from typing import Any
 
 import pytest
 
-from holdfast.errors import ModelError
 from holdfast.providers.classify import classify
+from labelled import kind_of, raw
 
 KNOWN = [json.loads(line) for line in Path(__file__).with_name("known_bodies.jsonl").read_text().splitlines()]
-NAMES = {"stream_interrupted": "connection"}
-
-
-def kind_of(error: ModelError | None) -> str | None:
-    return None if error is None else NAMES.get(error.kind, error.kind)
 
 
 @pytest.mark.parametrize("row", KNOWN, ids=range(len(KNOWN)))
 def test_a_known_body_gets_its_class(row: dict[str, Any]) -> None:
     body, aws = row["body"], row.get("aws")
-    raw = body.encode() if isinstance(body, str) else json.dumps(body, ensure_ascii=False).encode()
     headers = {"x-amzn-errortype": aws} if aws else {}
-    errors = [classify(provider=row["provider"], status=row["status"], headers=headers, body=raw) for _ in range(2)]
+    errors = [
+        classify(provider=row["provider"], status=row["status"], headers=headers, body=raw(body)) for _ in range(2)
+    ]
     assert [kind_of(error) for error in errors] == [row["kind"]] * 2, row  # diagnosed, and remembered
 
 
