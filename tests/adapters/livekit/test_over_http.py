@@ -18,6 +18,7 @@ from holdfast.simulator.faults import KINDS, Latency, Refuse, ResetAfter, Stall,
 
 PROMPT = "What is a holdfast?"
 QUICK = Timeouts(connect=2, first_event=0.5, idle=0.5, total=5)
+PATIENT = Timeouts(connect=2, first_event=1.5, idle=1.5, total=5)  # less than what a slow or silent fault takes
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ async def test_every_fault_ends_in_the_answer_or_says_what_it_is(simulated):
             return await end(fault)
 
     async def end(fault) -> str:
-        ours, _ = await simulated(broken(fault), "broken", "calm")
+        ours, _ = await simulated(broken(fault), "broken", "calm", timeouts=PATIENT)
         chunks = []
         try:
             async with asyncio.timeout(15), ours.chat(chat_ctx=asked(PROMPT)) as stream:
